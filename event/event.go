@@ -39,6 +39,8 @@ type Event struct {
 	SentAt     int64
 	OriginalTS int64 // what the client wrote, where TS differs from it
 	TimeFix    Text  // why TS differs: "future", "skew"; nil where it does not
+	OwnTS      int64 // what the client wrote, before every rule: a resend keeps it, so duplicates are found by it
+	HasTime    bool  // whether the client wrote a time at all; OwnTS says nothing where it did not
 
 	Source   Text // the name the source had when it was received
 	SourceID SourceID
