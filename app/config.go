@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"time"
 
 	"kith/internal/settings"
@@ -10,7 +12,7 @@ import (
 // in kith.yaml; `kith config print` says which of them it came from.
 type Config struct {
 	Data string `name:"data" default:"data" help:"The folder that holds everything."`
-	Role string `name:"role" default:"single" help:"Which parts this process runs: single or local."`
+	Role string `name:"role" default:"single" enum:"single,local" help:"Which parts this process runs: single or local."`
 
 	HTTP    HTTPConfig    `name:"http"`
 	Journal JournalConfig `name:"journal"`
@@ -72,6 +74,22 @@ type AdminConfig struct {
 
 // LogConfig is the server log's.
 type LogConfig struct {
-	Level  string `name:"level" default:"info" help:"debug, info, warn or error."`
-	Format string `name:"format" default:"text" help:"text or json."`
+	Level  string `name:"level" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	Format string `name:"format" default:"text" enum:"text,json" help:"text or json."`
+}
+
+// LoadConfig reads the configuration: defaults, then the file (kith.yaml in the data folder if none is named), then the
+// environment, then flags by setting name. It returns every setting with where its value came from.
+func LoadConfig(file string, flags map[string]string) (Config, []settings.Setting, error) {
+	in := settings.Inputs{File: file, Environ: os.Environ(), Also: []string{"KITH_TOKEN", "KITH_SERVER", "KITH_CONFIG"}, Flags: flags}
+	if file == "" {
+		var c Config
+		if _, err := settings.Load(&c, in); err != nil {
+			return c, nil, err
+		}
+		in.File, in.Optional = filepath.Join(c.Data, "kith.yaml"), true
+	}
+	var c Config
+	all, err := settings.Load(&c, in)
+	return c, all, err
 }

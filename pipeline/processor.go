@@ -26,6 +26,7 @@ type Journal interface {
 type Preparer interface {
 	IsControl(line []byte) bool
 	Line(line []byte, e *event.Event) event.Outcome
+	Explain(o event.Outcome) string // in words
 	Reset()
 }
 
@@ -34,7 +35,7 @@ type Seen interface {
 	Add(k dedupe.Key, seq event.Seq) (first event.Seq, duplicate bool)
 	Flush() (mark []byte, err error)
 	Sync() error
-	Committed(mark []byte) error
+	Committed(mark []byte)
 }
 
 // Identities numbers identifiers; package identity has it.
@@ -133,7 +134,8 @@ func (p *Processor) carry(line []byte) error {
 	}
 	if outcome := p.prepareSafely(line, e); outcome.Result == event.Quarantined {
 		p.counts.quarantined.Add(1)
-		p.Lake.Refuse(lake.Refusal{Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: string(e.Source), Reason: outcome.Reason, Place: outcome.Place})
+		p.Lake.Refuse(lake.Refusal{Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: string(e.Source), Reason: outcome.Reason,
+			Place: outcome.Place, Message: p.Prepare.Explain(outcome)})
 		return nil
 	}
 	key := dedupe.Key{Source: e.SourceID, MessageID: e.MessageID, TS: e.OwnTS, HasTime: e.HasTime, ReceivedAt: e.ReceivedAt}
@@ -186,9 +188,7 @@ func (p *Processor) flush(ctx context.Context) error {
 	stored := p.mark
 	sync := func() error {
 		if stored != nil {
-			if err := p.Seen.Committed(stored); err != nil {
-				return fmt.Errorf("confirm message ids: %w", err)
-			}
+			p.Seen.Committed(stored)
 		}
 		if err := p.Identities.Sync(); err != nil {
 			return fmt.Errorf("sync identifiers: %w", err)

@@ -63,14 +63,14 @@ func (s *Store) ByKey(secret string) (govern.Principal, bool) {
 	return k.who, true
 }
 
-// ByName returns the live source of a name, without its keys.
-func (s *Store) ByName(name string) (Source, bool) {
+// ByName returns the number of the live source of a name.
+func (s *Store) ByName(name string) (event.SourceID, bool) {
 	for _, source := range s.set.Load().sources {
 		if source.Name == name {
-			return source, true
+			return source.ID, true
 		}
 	}
-	return Source{}, false
+	return 0, false
 }
 
 // Changed returns a channel that is closed at the next change of sources or keys. Who keeps something made of them

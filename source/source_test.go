@@ -129,6 +129,9 @@ func TestANameMayComeAgainANumberNever(t *testing.T) {
 	}
 	w.reopen()
 	next := w.create("web", source.Browser)
+	if id, ok := w.ByName("web"); !ok || id != next.ID {
+		t.Errorf("by name: got %d, %v", id, ok)
+	}
 	if next.ID == old.ID || w.known(old.Keys[0].Secret) || !w.known(next.Keys[0].Secret) {
 		t.Errorf("got number %d after %d", next.ID, old.ID)
 	}

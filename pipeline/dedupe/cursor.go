@@ -3,12 +3,13 @@ package dedupe
 // A cursor reads a run from its first entry to its last, a section at a time.
 type cursor struct {
 	r       *run
-	section int // the next one to read
-	at      int64
+	section int    // the next one to read
+	at      int64  // where buf begins
 	buf     []byte // blocks of the section not yet parsed, and slack
 	room    []byte
 	block   block
-	i       int
+	blockAt int64
+	i       int   // of the entry in block that is next
 	entry   entry // the one that next moved to
 }
 
@@ -41,7 +42,7 @@ func (c *cursor) nextBlock() (ok bool, err error) {
 	if reason != "" {
 		return false, corrupt(c.r.f.Name(), c.at, "%s", reason)
 	}
-	c.block, c.i = block, 0
+	c.block, c.blockAt, c.i = block, c.at, 0
 	c.buf, c.at = c.buf[size:], c.at+int64(size)
 	return true, nil
 }

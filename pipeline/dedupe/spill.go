@@ -1,9 +1,6 @@
 package dedupe
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // freeze sets the full active table aside to be spilled and starts an empty one. It waits while the table before it is
 // still being spilled, or runs are being merged more slowly than they are made. The caller holds mu.
@@ -54,10 +51,12 @@ func (x *Index) startSpill() {
 
 // writeTable writes a table that nobody changes.
 func (x *Index) writeTable(t *table, id uint64) (r *run, err error) {
-	entries := t.entries(make([]entry, 0, t.n))
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hi, b.hi), cmp.Compare(a.lo, b.lo))
-	})
+	room, pages, err := newEntries(2 * t.n)
+	if err != nil {
+		return nil, err
+	}
+	defer freePages(pages)
+	entries := sorted(t.entries(room[:0:t.n]), room[t.n:])
 	w, err := newRunWriter(x.folder, id, x.o.shape)
 	if err != nil {
 		return nil, err

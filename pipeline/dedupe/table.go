@@ -31,12 +31,12 @@ func newTable(limit, slots int) (*table, error) {
 func (t *table) full() bool { return t.n >= t.limit }
 
 func (t *table) resize(slots int) error {
-	pages, err := newPages(slots * entrySize)
+	next, pages, err := newEntries(slots)
 	if err != nil {
 		return err
 	}
 	old, oldPages := t.slots, t.pages
-	t.pages, t.slots = pages, unsafe.Slice((*entry)(unsafe.Pointer(&pages[0])), slots)
+	t.slots, t.pages = next, pages
 	t.shift, t.n = uint(64-bits.TrailingZeros(uint(slots))), 0
 	for _, e := range old {
 		if e.hi != 0 {
@@ -99,9 +99,22 @@ func (t *table) free() {
 	}
 }
 
-// newPages takes zeroed memory from the kernel, which backs it when it is touched.
+// newEntries takes room for n zero entries outside the collector's heap; pages is what to free.
+func newEntries(n int) (es []entry, pages []byte, err error) {
+	if pages, err = newPages(n * entrySize); err != nil {
+		return nil, nil, err
+	}
+	return unsafe.Slice((*entry)(unsafe.Pointer(&pages[0])), n), pages, nil
+}
+
+// newPages takes zeroed memory from the kernel, which backs it when it is touched: in large pages where it can, as
+// every access is to a random place.
 func newPages(size int) ([]byte, error) {
-	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	if err == nil {
+		unix.Madvise(b, unix.MADV_HUGEPAGE) // advice; not every kernel takes it
+	}
+	return b, err
 }
 
 func freePages(b []byte) error {

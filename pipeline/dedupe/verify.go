@@ -75,17 +75,15 @@ func (r *run) verify() error {
 		if err != nil {
 			return err
 		}
-		for b := 0; b < m.blocks; b++ {
-			start, _ := m.extent(b, s.blockBytes)
-			if err := r.verifyBlock(&c, m, b, s.offset+int64(start), &before); err != nil {
+		entries := 0
+		for b := range m.blocks {
+			if err := r.verifyBlock(&c, m, b, &before); err != nil {
 				return err
 			}
+			entries += c.block.n
 		}
-		if len(c.buf) > slack {
-			return corrupt(r.f.Name(), c.at, "the section's index does not list the block")
-		}
-		if m.first(0) != s.first {
-			return corrupt(r.f.Name(), s.offset, "the section does not begin with the key that the directory has")
+		if m.first(0) != s.first || entries != int(s.entries) || len(c.buf) != slack {
+			return corrupt(r.f.Name(), s.offset, "section %d is not the one that the directory has", i)
 		}
 	}
 	if before != r.last {
@@ -94,21 +92,23 @@ func (r *run) verify() error {
 	return nil
 }
 
-// verifyBlock moves c over block b of its section.
-func (r *run) verifyBlock(c *cursor, m *summary, b int, at int64, before *key) error {
-	if ok, err := c.nextBlock(); err != nil || !ok {
-		return errors.Join(err, corruptUnless(ok, r, at, "the block that the index lists is missing"))
+// verifyBlock moves c on by a block, which must be block b of the summary's section and go on above before.
+func (r *run) verifyBlock(c *cursor, m *summary, b int, before *key) error {
+	ok, err := c.nextBlock()
+	if err != nil {
+		return err
 	}
-	if c.at-int64(blockLength(c.lastBlock())) != at || c.block.base != m.first(b) {
-		return corrupt(r.f.Name(), at, "the block is not where the section's index has it")
+	s := &r.sections[c.section-1]
+	if from, _ := m.extent(b, s.blockBytes); !ok || c.blockAt != s.offset+int64(from) || c.block.base != m.first(b) {
+		return corrupt(r.f.Name(), c.blockAt, "the block is not the one that its section's index has")
 	}
 	for i := range c.block.n {
 		k := c.block.key(i)
 		if !before.less(k) {
-			return corrupt(r.f.Name(), at, "entry %d of the block is not above the one before", i)
+			return corrupt(r.f.Name(), c.blockAt, "entry %d of the block is not above the one before", i)
 		}
 		if !m.filter.Contains(k.hash()) {
-			return corrupt(r.f.Name(), at, "the filter does not know entry %d of the block", i)
+			return corrupt(r.f.Name(), c.blockAt, "the filter does not know entry %d of the block", i)
 		}
 		*before = k
 	}

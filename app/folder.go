@@ -1,0 +1,95 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"kith/event"
+)
+
+// folderVersion is the form of the data folder that this binary writes (docs/data-folder.md).
+const folderVersion = 1
+
+// Folder is an opened data folder: this process has it alone until Close.
+type Folder struct {
+	path string
+	lock *os.File
+}
+
+// OpenFolder makes the folder if it is missing, takes its lock and checks its version. Errors: event.Conflict when
+// another process has it, naming that; event.Unavailable when a newer Kith wrote it.
+func OpenFolder(path string) (*Folder, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", path, err)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, &event.Error{Code: event.Unavailable, Message: "the data folder cannot be made", Place: event.Place{File: path}, Err: err}
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, &event.Error{Code: event.Unavailable, Message: "the data folder cannot be written", Place: event.Place{File: path}, Err: err}
+	}
+	f := &Folder{path, lock}
+	if err := f.take(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Folder) take() error {
+	if err := unix.Flock(int(f.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder, _ := os.ReadFile(f.lock.Name())
+		e := event.Errorf(event.Conflict, "another Kith has this data folder open (%s)", strings.TrimSpace(string(holder)))
+		e.Place.File = f.path
+		return e.WithHint("stop it first, or speak to it: commands with --data find a running server")
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	if err := f.lock.Truncate(0); err != nil {
+		return fmt.Errorf("write the lock: %w", err)
+	}
+	if _, err := f.lock.WriteAt(fmt.Appendf(nil, "pid %d on %s\n", os.Getpid(), host), 0); err != nil {
+		return fmt.Errorf("write the lock: %w", err)
+	}
+	return f.version()
+}
+
+// version writes the version into a new folder and refuses one of a newer Kith.
+func (f *Folder) version() error {
+	path := f.Path("VERSION")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(path, []byte(strconv.Itoa(folderVersion)+"\n"), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("read the folder's version: %w", err)
+	}
+	n, err := strconv.Atoi(string(bytes.TrimSpace(text)))
+	if err != nil {
+		return &event.Error{Code: event.Corrupt, Message: "VERSION is no number", Place: event.Place{File: path, Value: string(text)}}
+	}
+	if n > folderVersion {
+		return event.Errorf(event.Unavailable, "the data folder has version %d, this Kith knows %d", n, folderVersion).WithHint("use a newer Kith")
+	}
+	return nil
+}
+
+// Path joins names to the folder's path.
+func (f *Folder) Path(names ...string) string {
+	return filepath.Join(append([]string{f.path}, names...)...)
+}
+
+// Close gives the folder back.
+func (f *Folder) Close() error { return f.lock.Close() }

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"kith/event"
+	"kith/govern"
+	"kith/internal/duck"
+	"kith/lake"
+	"kith/query"
+	"kith/serve"
+)
+
+// state tells the API how the journey goes: serve.State.
+type state struct{ app *App }
+
+func (s state) Status(ctx context.Context) (serve.Status, error) {
+	a := s.app
+	first, next, err := a.journal.Bounds(ctx, partition)
+	if err != nil {
+		return serve.Status{}, err
+	}
+	segments, err := a.journal.Segments(partition)
+	if err != nil {
+		return serve.Status{}, err
+	}
+	_, open, err := a.journal.Prefix(partition)
+	if err != nil {
+		return serve.Status{}, err
+	}
+	l, counts := a.stores.lake.Status(), a.stores.processor.Counts()
+	status := serve.Status{Version: a.version, Started: a.started, Received: int64(next - first), Rows: l.Rows, Quarantined: l.Refused,
+		Duplicates: counts.Duplicates, Lag: int64(next - max(l.Next, 1)), View: fmt.Sprintf("%d@%d", l.Snapshot, l.Next), Snapshot: l.Snapshot,
+		Next: l.Next, Segments: int64(len(segments)), Bytes: open, HotFiles: l.HotFiles, Notes: a.reasons()}
+	for _, s := range segments {
+		status.Bytes += s.Bytes
+	}
+	if open > 0 {
+		status.Segments++
+	}
+	if f := l.Failing; f != nil {
+		status.Notes = append(status.Notes, fmt.Sprintf("commits to the lake fail since %s: %v", f.Since.UTC().Format(time.RFC3339), f.Err))
+	}
+	return status, nil
+}
+
+func (s state) Quarantine(ctx context.Context, from event.Seq, limit int) (all []serve.Refused, err error) {
+	err = s.app.stores.lake.Quarantine(ctx, from, func(r lake.Refusal) bool {
+		all = append(all, serve.Refused{Seq: r.Seq, ReceivedAt: time.UnixMicro(r.ReceivedAt).UTC(), Source: r.Source, Reason: r.Reason, Place: r.Place, Message: r.Message})
+		return len(all) < limit
+	})
+	return all, err
+}
+
+func (s state) Rejected() (all []serve.Rejected) {
+	for _, r := range s.app.collector.Rejected() {
+		all = append(all, serve.Rejected{At: r.At, Door: r.Door, Source: r.Source, Address: r.Address, Reason: r.Reason, Size: r.Size, Body: r.Body})
+	}
+	return all
+}
+
+// reasons says why this process cannot do its whole work; nothing when it can.
+func (a *App) reasons() (why []string) {
+	if err := a.journal.Poisoned(); err != nil {
+		why = append(why, "events are not taken: "+err.Error())
+	}
+	if err := a.stores.lake.Status().Err; err != nil {
+		why = append(why, "the lake has stopped: "+err.Error())
+	}
+	return why
+}
+
+// sqlDoor runs queries for the API: serve.SQL.
+type sqlDoor struct{ engine *query.Engine }
+
+func (d sqlDoor) Run(ctx context.Context, _ govern.Principal, q serve.SQLRequest, out serve.SQLAnswer) error {
+	_, err := d.engine.Run(ctx, query.Request{SQL: q.Query, Format: duck.Format(q.Format), At: query.At{Seq: q.AsOfSeq, Snapshot: q.AsOfSnapshot},
+		AfterSeq: q.AfterSeq, Limits: query.Limits{Time: q.Timeout, Rows: q.MaxRows}}, sqlAnswer{out})
+	return err
+}
+
+type sqlAnswer struct{ serve.SQLAnswer }
+
+func (s sqlAnswer) Begin(h query.Header) error {
+	s.SQLAnswer.Begin(h.View, h.Format.ContentType())
+	return nil
+}
+
+// gauges shows the status to /metrics.
+type gauges struct{ app *App }
+
+func (gauges) descriptions() map[string]*prometheus.Desc {
+	all := map[string]*prometheus.Desc{}
+	for name, help := range map[string]string{
+		"received": "Events the journal holds.", "rows": "Rows of clean.events.", "quarantined": "Events in quarantine.",
+		"duplicates": "Events that came again and were left out, since the start.", "lag": "Events that no query sees yet.",
+		"journal_bytes": "Size of the journal.", "hot_files": "Files of the hot tail.",
+	} {
+		all[name] = prometheus.NewDesc("kith_"+name, help, nil, nil)
+	}
+	return all
+}
+
+// Describe is for prometheus.
+func (g gauges) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range g.descriptions() {
+		to <- d
+	}
+}
+
+// Collect is for prometheus.
+func (g gauges) Collect(to chan<- prometheus.Metric) {
+	s, err := state{g.app}.Status(context.Background())
+	if err != nil {
+		return
+	}
+	values := map[string]int64{"received": s.Received, "rows": s.Rows, "quarantined": s.Quarantined, "duplicates": s.Duplicates,
+		"lag": s.Lag, "journal_bytes": s.Bytes, "hot_files": int64(s.HotFiles)}
+	for name, d := range g.descriptions() {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(values[name]))
+	}
+}

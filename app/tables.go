@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"kith/event"
+	"kith/journal"
+	"kith/lake"
+	"kith/lake/columns"
+	"kith/query"
+)
+
+// tables gives queries the lake's files: query.Source.
+type tables struct {
+	journal *journal.File
+	durable func() event.Seq // every event below it is acknowledged
+	stores  *stores
+}
+
+var _ query.Source = tables{}
+
+// Tables pins the state that the query asks for. Without AS OF that is all that was acknowledged before the call.
+func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, error) {
+	view, err := t.pin(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	pinned := &query.Tables{View: view.ID, Snapshot: view.Snapshot, Upto: view.Next - 1, Through: view.Limit, Columns: eventColumns(), Release: view.Release}
+	for _, f := range view.Files {
+		pinned.Events = append(pinned.Events, f.Path)
+	}
+	if want.Quarantine {
+		pinned.Quarantine = func(yield func(query.Refusal) error) error { return t.refusals(ctx, view.Next, yield) }
+	}
+	if want.Raw {
+		if pinned.Segments, err = t.segments(); err != nil {
+			view.Release()
+			return nil, err
+		}
+		pinned.Through = view.Next - 1
+	}
+	return pinned, nil
+}
+
+func (t tables) pin(ctx context.Context, want query.Want) (*lake.View, error) {
+	if want.Snapshot != 0 {
+		return t.stores.lake.At(ctx, want.Snapshot)
+	}
+	durable := t.durable()
+	if want.Seq >= durable || want.AfterSeq >= durable {
+		return nil, event.Errorf(event.NotFound, "event %d has not been received; the last one is %d", max(want.Seq, want.AfterSeq), durable-1)
+	}
+	next := durable
+	if want.Seq != 0 {
+		next = max(want.Seq, want.AfterSeq) + 1
+	}
+	view, err := t.stores.processor.Fresh(ctx, next)
+	if err != nil || want.Seq == 0 {
+		return view, err
+	}
+	defer view.Release()
+	return view.Restrict(want.Seq), nil
+}
+
+func (t tables) refusals(ctx context.Context, next event.Seq, yield func(query.Refusal) error) error {
+	var failed error
+	err := t.stores.lake.Quarantine(ctx, 1, func(r lake.Refusal) bool {
+		if r.Seq < next {
+			failed = yield(query.Refusal{Seq: r.Seq, ReceivedAt: r.ReceivedAt, Source: r.Source, Reason: r.Reason, Place: r.Place, Message: r.Message})
+		}
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// segments lists the journal's files; of the one that is written, its durable part.
+func (t tables) segments() ([]query.Segment, error) {
+	sealed, err := t.journal.Segments(partition)
+	if err != nil {
+		return nil, fmt.Errorf("list segments: %w", err)
+	}
+	var all []query.Segment
+	for _, s := range sealed {
+		all = append(all, query.Segment{Path: s.Path})
+	}
+	path, bytes, err := t.journal.Prefix(partition)
+	if err != nil {
+		return nil, fmt.Errorf("find the open segment: %w", err)
+	}
+	if bytes > 0 {
+		all = append(all, query.Segment{Path: path, Bytes: bytes})
+	}
+	return all, nil
+}
+
+func eventColumns() []query.Column {
+	var all []query.Column
+	for _, c := range columns.Columns() {
+		all = append(all, query.Column{ID: c.ID, Name: c.Name, Type: c.Type})
+	}
+	return all
+}

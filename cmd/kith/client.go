@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"kith/app"
+	"kith/event"
+)
+
+// target says which Kith a command speaks to.
+type target struct {
+	Data   string `default:"data" env:"KITH_DATA" placeholder:"FOLDER" help:"The data folder. A command speaks to the server that runs on it, or opens it itself."`
+	Server string `env:"KITH_SERVER" placeholder:"URL" help:"Speak to this server instead, with the token in KITH_TOKEN."`
+	Token  string `env:"KITH_TOKEN" hidden:""`
+}
+
+// client speaks to one Kith over HTTP: a server elsewhere, the one that runs on the data folder, or one that this
+// process opened for itself.
+type client struct {
+	base  string
+	token string
+	http  *http.Client
+	close func() error
+}
+
+// connect finds the server, or opens the folder where none runs. The caller calls close.
+func (t *target) connect(ctx context.Context) (*client, error) {
+	if t.Server != "" {
+		return &client{base: strings.TrimSuffix(t.Server, "/"), token: t.Token, http: http.DefaultClient, close: func() error { return nil }}, nil
+	}
+	if conn, err := app.DialLocal(ctx, t.Data); err == nil {
+		conn.Close()
+		return t.local(func() error { return nil }), nil
+	}
+	stop, err := openLocal(ctx, t.Data)
+	if err != nil {
+		return nil, err
+	}
+	return t.local(stop), nil
+}
+
+func (t *target) local(close func() error) *client {
+	transport := &http.Transport{
+		MaxIdleConnsPerHost: 8,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return app.DialLocal(ctx, t.Data)
+		},
+	}
+	return &client{base: "http://localhost", http: &http.Client{Transport: transport}, close: func() error {
+		transport.CloseIdleConnections()
+		return close()
+	}}
+}
+
+// openLocal starts the parts that commands need in this process, and returns what stops them.
+func openLocal(ctx context.Context, folder string) (stop func() error, err error) {
+	config, _, err := app.LoadConfig("", map[string]string{"data": folder, "role": "local", "log.level": "warn"})
+	if err != nil {
+		return nil, err
+	}
+	a, err := app.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(running) }()
+	select {
+	case <-a.Started():
+	case err := <-ended:
+		cancel()
+		return nil, err
+	}
+	return func() error { cancel(); return <-ended }, nil
+}
+
+// do sends a request and returns the answer if it is a good one; the caller closes its body.
+func (c *client) do(ctx context.Context, method, path string, body io.Reader, contentType string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make a request: %w", err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &event.Error{Code: event.Unavailable, Message: "cannot reach " + c.base, Hint: "is the server running?", Err: err}
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	return nil, problem(resp)
+}
+
+// problem reads an error answer (RFC 9457) back into the error that it was made of.
+func problem(resp *http.Response) error {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	var p struct {
+		Code   event.Code  `json:"code"`
+		Detail string      `json:"detail"`
+		Place  event.Place `json:"place"`
+		Hint   string      `json:"hint"`
+	}
+	if err := json.Unmarshal(text, &p); err != nil || p.Code == "" {
+		return fmt.Errorf("the server answered %s: %.200s", resp.Status, bytes.TrimSpace(text))
+	}
+	return &event.Error{Code: p.Code, Message: p.Detail, Place: p.Place, Hint: p.Hint}
+}
+
+// call sends in as JSON, if it is not nil, and reads the answer into out, if that is not nil.
+func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	contentType := ""
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode the request: %w", err)
+		}
+		body, contentType = bytes.NewReader(text), "application/json"
+	}
+	resp, err := c.do(ctx, method, path, body, contentType)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}
+
+// with connects, does, and closes.
+func (t *target) with(ctx context.Context, do func(*client) error) (err error) {
+	c, err := t.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := c.close(); err == nil {
+			err = closing
+		}
+	}()
+	return do(c)
+}
+
+// ago writes a time for people: how long ago, to the minute.
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return now.Sub(t).Truncate(time.Minute).String() + " ago"
+}
