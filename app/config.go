@@ -39,6 +39,7 @@ type JournalConfig struct {
 	SegmentSize settings.Size `name:"segment_size" default:"64MB" help:"A segment of this size is sealed."`
 	SegmentAge  time.Duration `name:"segment_age" default:"1h" help:"A segment of this age is sealed."`
 	MinFree     settings.Size `name:"min_free" default:"512MB" help:"Below this much free disk, events are refused with 503."`
+	ClockBehind time.Duration `name:"clock_behind" default:"1h" help:"How far the clock may stand before the last event received for a start."`
 	Linger      time.Duration `name:"linger" default:"0s" help:"How long a commit waits for company; for disks that are slow to sync."`
 }
 

@@ -49,7 +49,7 @@ func (a *App) openControl(ctx context.Context) (err error) {
 func (a *App) openJournal(context.Context) (err error) {
 	c := a.config.Journal
 	a.journal, err = journal.OpenFile(a.folder.Path("journal"), journal.FileOptions{
-		SegmentBytes: int64(c.SegmentSize), SegmentAge: c.SegmentAge, MinFree: int64(c.MinFree), Log: a.log})
+		SegmentBytes: int64(c.SegmentSize), SegmentAge: c.SegmentAge, MinFree: int64(c.MinFree), ClockBehind: c.ClockBehind, Log: a.log})
 	if err != nil {
 		return err
 	}

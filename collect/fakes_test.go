@@ -14,6 +14,12 @@ import (
 	"kith/collect"
 	"kith/event"
 	"kith/govern"
+	"kith/journal"
+)
+
+var (
+	_ collect.Journal = (*journal.Writer)(nil)
+	_ collect.Gate    = (*govern.Policy)(nil)
 )
 
 // memory is a journal that holds every line to the contract.
@@ -51,7 +57,7 @@ func (m *memory) Append(_ context.Context, lines []byte, count int) (event.Seq, 
 	return first, nil
 }
 
-// door is what the tests know of govern: three keys of two sources, tokens, and nobody else.
+// gate knows a key of each of two sources, two tokens, and nobody else.
 type gate struct{}
 
 func (gate) Decide(_ context.Context, c govern.Credential, a govern.Action) (govern.Principal, error) {

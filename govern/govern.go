@@ -94,7 +94,7 @@ func Open(ctx context.Context, o Options) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{db: o.DB, keys: o.Keys, now: o.Now, log: o.Log, argon: o.Password,
-		decoy: o.Password.hash(random(32)), hash: make(chan struct{}, 2)}
+		decoy: o.Password.decoy(), hash: make(chan struct{}, 2)}
 	if err := p.loadTokens(ctx); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,9 @@ func (p *Policy) Decide(ctx context.Context, c Credential, a Action) (Principal,
 	}
 	who, err := p.identify(ctx, c)
 	if err != nil {
-		p.strange.Add(1)
+		if event.CodeOf(err) == event.Unauthenticated {
+			p.strange.Add(1)
+		}
 		return Principal{}, err
 	}
 	allowed := may(who.Role, a)

@@ -377,6 +377,24 @@ func TestCredentialOf(t *testing.T) {
 	}
 }
 
+// FuzzCredentialOf: whatever the headers say, a session is never taken from a request that another site may have made.
+func FuzzCredentialOf(f *testing.F) {
+	f.Add("Bearer kith_x", "kith_session=s", "http://evil.example", "cross-site")
+	f.Add("Basic d2Via2V5Og==", "a=b; kith_session=\"s\"", "null", "")
+	f.Add("basic :", "kith_session=", "://", "same-origin")
+	f.Fuzz(func(t *testing.T, authorization, cookie, origin, site string) {
+		r := httptest.NewRequest("POST", "http://example.com/", nil)
+		r.Header.Set("Authorization", authorization)
+		r.Header.Set("Cookie", cookie)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Sec-Fetch-Site", site)
+		own := site == "same-origin" || site == "" && strings.Contains(strings.ToLower(origin), "example.com")
+		if c := govern.CredentialOf(r); c.Session != "" && !own {
+			t.Errorf("origin %q, site %q: the session is taken", origin, site)
+		}
+	})
+}
+
 func TestAnotherSiteCannotUseASession(t *testing.T) {
 	w := newWorld(t)
 	w.user(anna, govern.Owner)

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	minPassword = 10   // characters' bytes
-	maxPassword = 1024 // bytes; more is no safer and only work
+	minPassword = 10      // characters' bytes
+	maxPassword = 1024    // bytes; more is no safer and only work
+	maxMemory   = 1 << 20 // KiB of a stored hash; more is damage, and would take the process down
 )
 
 // Argon2 says how dear it is to try a password (RFC 9106, Argon2id). A stored hash carries its own parameters, so
@@ -32,8 +33,18 @@ func DefaultArgon2() Argon2 { return Argon2{Memory: 32 << 10, Passes: 3, Threads
 // hash returns $argon2id$v=19$m=…,t=…,p=…$salt$hash, the form that other software reads too.
 func (a Argon2) hash(password string) string {
 	salt := make([]byte, 16)
-	rand.Read(salt)
-	sum := argon2.IDKey([]byte(password), salt, a.Passes, a.Memory, a.Threads, 32)
+	rand.Read(salt) // never fails: it ends the process instead
+	return a.format(salt, argon2.IDKey([]byte(password), salt, a.Passes, a.Memory, a.Threads, 32))
+}
+
+// decoy returns a hash that no password has, and that takes as long to find that out.
+func (a Argon2) decoy() string {
+	noise := make([]byte, 48)
+	rand.Read(noise)
+	return a.format(noise[:16], noise[16:])
+}
+
+func (a Argon2) format(salt, sum []byte) string {
 	encode := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$%s$%s$%s", argon2.Version, a, encode(salt), encode(sum))
 }
@@ -50,7 +61,7 @@ func verify(stored, password string) (ok bool, made Argon2, err error) {
 	_, err = fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &made.Memory, &made.Passes, &made.Threads)
 	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
 	want, err2 := base64.RawStdEncoding.DecodeString(parts[5])
-	if err != nil || err1 != nil || err2 != nil || len(want) < 16 || made.Passes == 0 || made.Threads == 0 || made.Memory > 4<<20 {
+	if err != nil || err1 != nil || err2 != nil || len(want) < 16 || made.Passes == 0 || made.Threads == 0 || made.Memory > maxMemory {
 		return false, made, event.Errorf(event.Corrupt, "a stored password hash is damaged")
 	}
 	got := argon2.IDKey([]byte(password), salt, made.Passes, made.Memory, made.Threads, uint32(len(want)))

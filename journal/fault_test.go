@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,6 +116,24 @@ func TestWatermarkRefusesAndRecovers(t *testing.T) {
 	put(t, open(t, "/j", o), 2, 1)
 }
 
+func TestWatermarkLooksAgainAfterMuchWriting(t *testing.T) {
+	disk := faultfs.NewMem()
+	f := open(t, "/j", on(disk)) // where no time passes
+	put(t, f, 0, 1)
+	disk.SetFree(0)
+	noise := make([]byte, 4<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	line := fmt.Appendf(nil, `{"noise":"%x"}`+"\n", noise)
+	var err error
+	for i := 0; err == nil && i < 9; i++ {
+		_, err = f.Append(t.Context(), 0, journal.Frame{Count: 1, Lines: line})
+	}
+	wantError(t, err, event.Unavailable, "disk nearly full")
+	if _, bytes, _ := f.Prefix(0); bytes < 16<<20 || bytes > 26<<20 {
+		t.Errorf("refused after %d MB", bytes>>20)
+	}
+}
+
 // frames is a segment of several appends, with what is known about each.
 type frames struct {
 	data []byte
@@ -177,6 +196,32 @@ func TestTornTailAtEveryByte(t *testing.T) {
 			t.Errorf("cut at %d: the log says %s", cut, &log)
 		}
 		f.Close()
+	}
+}
+
+// TestCrashBetweenTwoSegments: the new segment's name is there, nothing in it.
+func TestCrashBetweenTwoSegments(t *testing.T) {
+	disk, now := faultfs.NewMem(), epoch
+	o := on(disk)
+	o.SegmentBytes, o.Now = 1, func() time.Time { return now }
+	f := open(t, "/j", o)
+	put(t, f, 0, 3)
+	disk.FullAfter(0)
+	if _, err := add(f, 3, 3); err == nil {
+		t.Fatal("appended to a full disk")
+	}
+	f.Close()
+	disk = disk.PowerCut(nil)
+	if files := disk.Glob(".jsonl.zst"); len(files) != 2 {
+		t.Fatalf("files %v", files)
+	}
+	o.FS, o.Volume, now = disk, disk, epoch.Add(-30*time.Minute)
+	f = open(t, "/j", o)
+	put(t, f, 3, 3)
+	hold(t, f, 6)
+	line, err := f.Line(t.Context(), 0, 4)
+	if want := journaltest.Stamped("web", 3, 4, epoch.UnixMicro()) + "\n"; err != nil || string(line) != want {
+		t.Errorf("time ran backwards: %s, %v", line, err)
 	}
 }
 

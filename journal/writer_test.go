@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -130,43 +129,68 @@ func TestWriterCallerGivesUp(t *testing.T) {
 		w := journal.NewWriter(log, 0, journal.WriterOptions{MaxPending: 3 * size})
 		send(t.Context(), w, "a", 1, answers)
 		<-log.begun
-		ctx, cancel := context.WithCancel(t.Context())
-		send(ctx, w, "b", 1, answers)
-		send(t.Context(), w, "c", 1, answers)
-		send(ctx, w, "d", 2, answers)         // waits for room
-		send(t.Context(), w, "e", 1, answers) // waits behind it
-		cancel()
+		gaveUp, giveUp := context.WithCancel(t.Context())
+		send(gaveUp, w, "b", 1, answers) // is taken
+		noRoom, leave := context.WithCancel(t.Context())
+		send(noRoom, w, "c", 2, answers)      // waits for room
+		send(t.Context(), w, "d", 1, answers) // would fit, but came after c
+		giveUp()
+		if a := <-answers; a.who != "b" || !errors.Is(a.err, context.Canceled) {
+			t.Errorf("%+v", a)
+		}
+		log.end <- nil
+		<-answers // a, which makes room for c but not for d
+		if f := <-log.begun; string(f.Lines) != string(journaltest.Lines("b", 0, 1)) {
+			t.Errorf("the commit after a's is %s, want b's, though its caller has gone", f.Lines)
+		}
+		send(noRoom, w, "e", 1, answers)
+		leave() // c is taken, e waits behind d
 		synctest.Wait()
 		for range 2 {
-			if a := <-answers; !errors.Is(a.err, context.Canceled) || (a.who != "b" && a.who != "d") {
+			if a := <-answers; (a.who != "c" && a.who != "e") || !errors.Is(a.err, context.Canceled) {
 				t.Errorf("%+v", a)
 			}
 		}
-		var stored strings.Builder
-		for range 3 {
-			log.end <- nil
-			if (<-answers).err != nil {
-				t.Error("a caller who waited was not served")
-			}
-			synctest.Wait()
-			select {
-			case f := <-log.begun:
-				stored.Write(f.Lines)
-			default:
-			}
-			if stored.Len() >= 3*int(size) {
-				break
-			}
+		log.end <- nil
+		if f := <-log.begun; string(f.Lines) != string(journaltest.Lines("c", 0, 2)) {
+			t.Errorf("then comes %s", f.Lines)
 		}
 		log.end <- nil
+		if f := <-log.begun; string(f.Lines) != string(journaltest.Lines("d", 0, 1)) {
+			t.Errorf("then comes %s", f.Lines)
+		}
+		log.end <- nil
+		if a := <-answers; a.who != "d" || a.err != nil {
+			t.Errorf("%+v", a)
+		}
 		synctest.Wait()
-		want := ""
-		for _, who := range []string{"b", "c", "e"} { // b is stored once though its caller has gone; d never
-			want += string(journaltest.Lines(who, 0, 1))
+		if len(log.begun) != 0 || w.Durable() != 105 {
+			t.Errorf("durable %d: e was stored though it was told that it is not", w.Durable())
 		}
-		if stored.String() != want {
-			t.Errorf("stored\n%s want\n%s", stored.String(), want)
+	})
+}
+
+// TestWriterLetsOthersInWhenTheFirstInLineLeaves: room that the one who left was waiting for is enough for the next.
+func TestWriterLetsOthersInWhenTheFirstInLineLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, answers := newSlowLog(), make(chan answer, 9)
+		size := int64(len(journaltest.Lines("a", 0, 1)))
+		w := journal.NewWriter(log, 0, journal.WriterOptions{MaxPending: 2 * size})
+		send(t.Context(), w, "a", 1, answers)
+		<-log.begun
+		ctx, cancel := context.WithCancel(t.Context())
+		send(ctx, w, "b", 2, answers)
+		send(t.Context(), w, "c", 1, answers)
+		cancel()
+		<-answers
+		synctest.Wait()
+		log.end <- nil
+		<-answers
+		if f := <-log.begun; string(f.Lines) != string(journaltest.Lines("c", 0, 1)) {
+			t.Errorf("commit of %s", f.Lines)
 		}
+		log.end <- nil
+		<-answers
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -21,15 +22,17 @@ var steps = []string{"seal", "flush.files", "flush.sync", "flush.stored", "commi
 
 // A lake that dies at any step, and again while it does the work over, holds every event below its checkpoint once.
 func TestACrashAtEachStepLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
 	for _, step := range steps {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			o := small(dir)
 			o.ExpireEvery, o.Keep = 1, 1
-			crashed := false
+			var crashed atomic.Bool
 			died := o.FailAt(func(at string) error {
 				if at == step {
-					crashed = true
+					crashed.Store(true)
 					return lake.ErrCrash
 				}
 				return nil
@@ -60,7 +63,7 @@ func TestACrashAtEachStepLosesAndDoublesNothing(t *testing.T) {
 				work(t, l, next, next+25)
 				l.Crash()
 			}
-			if !crashed {
+			if !crashed.Load() {
 				t.Fatalf("no lake ever came to %s", step)
 			}
 			l = open(t, o)
@@ -116,6 +119,7 @@ func dataFiles(t testing.TB, dir string) (paths []string) {
 // Whatever a lake goes through, it holds exactly the events below its checkpoint, and the checkpoint is never behind
 // what was once visible.
 func TestAnyCourseOfEvents(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		if err != nil {
@@ -123,10 +127,10 @@ func TestAnyCourseOfEvents(t *testing.T) {
 		}
 		o := small(dir)
 		o.Tails, o.ExpireEvery, o.Keep = rapid.IntRange(1, 3).Draw(rt, "tails"), 2, 1
-		die := ""
+		var die atomic.Value // the step at which it happens, once
+		die.Store("")
 		o = o.FailAt(func(step string) error {
-			if step == die {
-				die = ""
+			if die.CompareAndSwap(step, "") {
 				return lake.ErrCrash
 			}
 			return nil
@@ -135,7 +139,7 @@ func TestAnyCourseOfEvents(t *testing.T) {
 		next, visible := event.Seq(1), event.Seq(1)
 		reopen := func() {
 			l.Crash()
-			die = ""
+			die.Store("")
 			l = open(t, o)
 			next = l.Checkpoint().Next
 			if next < visible {
@@ -181,7 +185,7 @@ func TestAnyCourseOfEvents(t *testing.T) {
 			case "crash":
 				reopen()
 			case "die":
-				die = rapid.SampledFrom(steps).Draw(rt, "step")
+				die.Store(rapid.SampledFrom(steps).Draw(rt, "step"))
 			}
 			if t.Failed() {
 				rt.FailNow()
@@ -193,6 +197,7 @@ func TestAnyCourseOfEvents(t *testing.T) {
 
 // Readers that come at any moment see every event below their View's number once, while flushes and commits go on.
 func TestReadersNeverSeeAGapOrADouble(t *testing.T) {
+	t.Parallel()
 	o := small(t.TempDir())
 	o.ExpireEvery, o.Keep = 2, 1
 	l := open(t, o)

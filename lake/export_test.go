@@ -22,7 +22,7 @@ func (l *Lake) Crash() {
 func SplitByDay(sources []string, dir string, batch int) (days []int64, paths []string, err error) {
 	files, err := splitByDay(sources, dir, batch)
 	for _, f := range files {
-		days, paths = append(days, f.day), append(paths, f.path)
+		days, paths = append(days, f.day), append(paths, f.Path)
 	}
 	return days, paths, err
 }

@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -14,7 +15,13 @@ import (
 	"kith/lake"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		f.Value.Set("30") // each writes and syncs files: more by -rapid.checks
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	hour = int64(time.Hour / time.Microsecond)

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -44,32 +45,41 @@ func (l *Lake) join(c cut) (files []dataFile, err error) {
 		return nil, err
 	}
 	for _, s := range sorted {
-		days[s.day] = append(days[s.day], s.path)
+		if pure := days[s.day]; pure == nil { // it is the day's file as it stands
+			files = append(files, l.finished(s, c))
+			continue
+		}
+		days[s.day] = append(days[s.day], s.Path)
 	}
-	ordered := make([]int64, 0, len(days))
-	for day := range days {
-		ordered = append(ordered, day)
-	}
-	slices.Sort(ordered)
-	for _, day := range ordered {
-		f, err := l.joinDay(day, days[day], c)
+	for day, sources := range days {
+		f, err := l.joinDay(day, sources, c)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, f)
 	}
-	for _, s := range sorted {
-		if err := os.Remove(s.path); err != nil {
-			return nil, err
-		}
-	}
+	slices.SortFunc(files, func(a, b dataFile) int { return cmp.Compare(a.MinTS, b.MinTS) })
 	return files, nil
 }
 
-func (l *Lake) joinDay(day int64, sources []string, c cut) (dataFile, error) {
+// name gives the day's file of a cut its places, in the end and until it is finished.
+func (l *Lake) name(day int64, c cut) dataFile {
 	l.commit.files++
 	name := fmt.Sprintf("%012d-%s-%06d.parquet", c.upto, l.writer, l.commit.files)
-	f := dataFile{rel: filepath.Join(tablePath, "data", "ts_day="+dayName(day), name), tmp: filepath.Join(l.path("spill"), name)}
+	return dataFile{rel: filepath.Join(tablePath, "data", "ts_day="+dayName(day), name), tmp: filepath.Join(l.path("spill"), name)}
+}
+
+// finished makes a file of a split the day's file.
+func (l *Lake) finished(s dayFile, c cut) dataFile {
+	f := l.name(s.day, c)
+	f.File, f.tmp, f.crc = s.File, s.Path, s.crc
+	f.Path = l.path(f.rel)
+	return f
+}
+
+// joinDay copies the row groups of a day's files into one.
+func (l *Lake) joinDay(day int64, sources []string, c cut) (dataFile, error) {
+	f := l.name(day, c)
 	info, err := columns.Join(f.tmp, sources)
 	if err != nil {
 		return dataFile{}, err
@@ -94,6 +104,9 @@ func (l *Lake) place(files []dataFile) error {
 			return err
 		}
 		dirs = append(dirs, dir)
+	}
+	if err := emptyDir(l.path("spill")); err != nil { // pieces of days that were joined
+		return err
 	}
 	return syncDirs(l.path(tablePath+"/data"), slices.Compact(dirs))
 }

@@ -16,6 +16,7 @@ import (
 )
 
 func TestRowsAreVisibleAfterTheirFlushAndStayThroughACommit(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := open(t, small(dir))
 	expect(t, l, 1)
@@ -50,6 +51,7 @@ func TestRowsAreVisibleAfterTheirFlushAndStayThroughACommit(t *testing.T) {
 }
 
 func TestAReopenedLakeGoesOnFromItsCheckpoint(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := open(t, small(dir))
 	add(t, l, 1, 31)
@@ -79,6 +81,7 @@ func TestAReopenedLakeGoesOnFromItsCheckpoint(t *testing.T) {
 }
 
 func TestAClosedLakeAnswers(t *testing.T) {
+	t.Parallel()
 	l := open(t, small(t.TempDir()))
 	l.Close()
 	for name, err := range map[string]error{
@@ -96,6 +99,7 @@ func TestAClosedLakeAnswers(t *testing.T) {
 func second[A, B any](_ A, b B) B { return b }
 
 func TestLateRowsAreSortedIntoTheirDays(t *testing.T) {
+	t.Parallel()
 	l := open(t, small(t.TempDir()))
 	const n = 400
 	for seq := event.Seq(1); seq < n; seq++ { // 80 days, most without a tail of their own; some before 1970
@@ -130,6 +134,7 @@ func TestLateRowsAreSortedIntoTheirDays(t *testing.T) {
 }
 
 func TestADayWithManyLateRowsGetsATailOfItsOwn(t *testing.T) {
+	t.Parallel()
 	l := open(t, small(t.TempDir()))
 	seq := event.Seq(1)
 	for range 3 {
@@ -152,6 +157,7 @@ func TestADayWithManyLateRowsGetsATailOfItsOwn(t *testing.T) {
 }
 
 func TestAViewKeepsItsFiles(t *testing.T) {
+	t.Parallel()
 	l := open(t, small(t.TempDir()))
 	add(t, l, 1, 5)
 	flush(t, l, 5)
@@ -176,6 +182,7 @@ func TestAViewKeepsItsFiles(t *testing.T) {
 }
 
 func TestWaitReturnsWhenTheFlushIsVisible(t *testing.T) {
+	t.Parallel()
 	l := open(t, small(t.TempDir()))
 	done := make(chan error)
 	go func() {
@@ -201,6 +208,7 @@ func TestWaitReturnsWhenTheFlushIsVisible(t *testing.T) {
 }
 
 func TestRefusalsAreStoredOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := open(t, small(dir))
 	r := lake.Refusal{Seq: 2, ReceivedAt: today, Source: "web", Reason: "type_unknown", Place: "type", Message: "there is no type x"}
@@ -228,6 +236,7 @@ func TestRefusalsAreStoredOnce(t *testing.T) {
 }
 
 func TestOlderStatesCanBeRead(t *testing.T) {
+	t.Parallel()
 	o := small(t.TempDir())
 	o.ExpireEvery, o.Keep = 4, time.Nanosecond
 	l := open(t, o)
@@ -287,6 +296,7 @@ func count(names []string, prefix string) (n int) {
 }
 
 func TestASecondLakeFencesTheFirst(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := open(t, small(dir))
 	add(t, first, 1, 6)
@@ -319,6 +329,7 @@ func TestASecondLakeFencesTheFirst(t *testing.T) {
 }
 
 func TestAMovedFolderHoldsTheSameRows(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	at := filepath.Join(parent, "a")
 	l := open(t, small(at))
@@ -365,6 +376,7 @@ func TestAMovedFolderHoldsTheSameRows(t *testing.T) {
 }
 
 func TestVerifyNamesTheDamagedFile(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
 		"flipped bit": func(path string) error {
 			b, err := os.ReadFile(path)
@@ -409,6 +421,7 @@ func TestVerifyNamesTheDamagedFile(t *testing.T) {
 }
 
 func TestAMissingHotFileIsNamed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := open(t, small(dir))
 	add(t, l, 1, 6)
@@ -427,6 +440,7 @@ func TestAMissingHotFileIsNamed(t *testing.T) {
 }
 
 func TestACommitThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	now := time.Unix(1_800_000_000, 0)
 	var mu sync.Mutex
@@ -460,6 +474,7 @@ func TestACommitThatFailsIsTriedAgain(t *testing.T) {
 }
 
 func TestAFlushThatFailsPoisonsTheLake(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	l := open(t, small(dir))
 	add(t, l, 1, 6)
@@ -485,6 +500,7 @@ func TestAFlushThatFailsPoisonsTheLake(t *testing.T) {
 }
 
 func TestCommitsComeOnTheirOwn(t *testing.T) {
+	t.Parallel()
 	o := small(t.TempDir())
 	o.CommitRows, o.CommitAfter = 10, time.Millisecond
 	committed := make(chan struct{}, 1)

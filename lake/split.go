@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,12 +16,15 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"kith/event"
 )
 
-// dayFile is a Parquet file with the rows of one day.
+// dayFile is a Parquet file with the rows of one day, on disk.
 type dayFile struct {
-	day  int64
-	path string
+	File
+	day int64
+	crc uint32
 }
 
 // maxBuckets bounds the files that a split has open at once.
@@ -55,7 +60,7 @@ type splitter struct {
 	batch   int
 	root    *schema.GroupNode
 	final   *parquet.WriterProperties // the day files', like the sources'
-	ts      int                       // index of the column
+	ts, seq int                       // indices of the columns
 	buckets []bucket
 	rows    *rows
 	files   []dayFile
@@ -70,9 +75,10 @@ type bucket struct {
 
 // output is a Parquet file being written.
 type output struct {
-	path string
+	dayFile
 	file *os.File
 	buf  *bufio.Writer
+	sum  hash.Hash32
 	w    *file.Writer
 }
 
@@ -89,6 +95,7 @@ func (s *splitter) survey(sources []string) error {
 			if s.root == nil {
 				s.root = r.MetaData().Schema.Root()
 				s.ts = r.MetaData().Schema.ColumnIndexByName("ts")
+				s.seq = r.MetaData().Schema.ColumnIndexByName("seq")
 			}
 			if err := shape.add(r); err != nil {
 				return err
@@ -195,31 +202,39 @@ func (s *splitter) gather(b *bucket) error {
 		return err
 	}
 	var day *output
+	end := func() error {
+		if day == nil {
+			return nil
+		}
+		err := day.finish()
+		s.files = append(s.files, day.dayFile)
+		return err
+	}
 	write := func() error {
 		days := s.sort()
 		for from := 0; from < len(days); {
 			to, _ := slices.BinarySearch(days, days[from]+1)
 			if day == nil || b.first != b.last {
-				if err := day.close(); err != nil {
+				if err := end(); err != nil {
 					return err
 				}
-				out, err := s.create("day-"+dayName(days[from]), s.final)
-				if err != nil {
+				var err error
+				if day, err = s.create("day-"+dayName(days[from]), s.final); err != nil {
 					return err
 				}
-				day = out
-				s.files = append(s.files, dayFile{day: days[from], path: out.path})
+				day.day = days[from]
 			}
 			if err := s.rows.write(day.w, from, to); err != nil {
 				return err
 			}
+			s.bounds(day, from, to)
 			from = to
 		}
 		s.rows.reset()
 		return nil
 	}
 	s.rows.reset()
-	err := s.eachGroup(b.out.path, func(g *file.RowGroupReader) error {
+	err := s.eachGroup(b.out.Path, func(g *file.RowGroupReader) error {
 		if s.rows.n > 0 && s.rows.n+int(g.NumRows()) > s.batch && b.first == b.last {
 			if err := write(); err != nil {
 				return err
@@ -230,7 +245,18 @@ func (s *splitter) gather(b *bucket) error {
 	if err == nil {
 		err = write()
 	}
-	return errors.Join(err, day.close(), os.Remove(b.out.path))
+	return errors.Join(err, end(), os.Remove(b.out.Path))
+}
+
+// bounds takes the rows from..to into what is known of a day's file.
+func (s *splitter) bounds(o *output, from, to int) {
+	ts, seq := s.rows.columns[s.ts].(*values[int64]).all[from:to], s.rows.columns[s.seq].(*values[int64]).all[from:to]
+	if o.Rows == 0 {
+		o.MinTS, o.MaxTS, o.MinSeq, o.MaxSeq = ts[0], ts[0], event.Seq(seq[0]), event.Seq(seq[0])
+	}
+	o.Rows += int64(to - from)
+	o.MinTS, o.MaxTS = min(o.MinTS, slices.Min(ts)), max(o.MaxTS, slices.Max(ts))
+	o.MinSeq, o.MaxSeq = min(o.MinSeq, event.Seq(slices.Min(seq))), max(o.MaxSeq, event.Seq(slices.Max(seq)))
 }
 
 // eachGroup calls fn with the row groups of a file.
@@ -254,12 +280,13 @@ func (s *splitter) eachGroup(path string, fn func(*file.RowGroupReader) error) (
 }
 
 func (s *splitter) create(name string, p *parquet.WriterProperties) (*output, error) {
-	o := &output{path: filepath.Join(s.dir, "split-"+name+".parquet")}
+	o := &output{sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
+	o.Path = filepath.Join(s.dir, "split-"+name+".parquet")
 	var err error
-	if o.file, err = os.Create(o.path); err != nil {
+	if o.file, err = os.Create(o.Path); err != nil {
 		return nil, err
 	}
-	o.buf = bufio.NewWriterSize(o.file, 64<<10)
+	o.buf = bufio.NewWriterSize(io.MultiWriter(o.file, o.sum), 64<<10)
 	root, err := schema.NewGroupNode(s.root.Name(), s.root.RepetitionType(), fields(s.root), -1)
 	if err != nil {
 		return nil, errors.Join(err, o.file.Close())
@@ -282,7 +309,19 @@ func fields(root *schema.GroupNode) schema.FieldList {
 	return list
 }
 
-// close ends a file; a nil or closed one it leaves.
+// finish ends a file that is to stay.
+func (o *output) finish() error {
+	if err := errors.Join(o.w.Close(), o.buf.Flush(), o.file.Sync()); err != nil {
+		return errors.Join(err, o.file.Close())
+	}
+	info, err := o.file.Stat()
+	if err == nil {
+		o.Bytes, o.crc = info.Size(), o.sum.Sum32()
+	}
+	return errors.Join(err, o.file.Close())
+}
+
+// close ends a bucket's file; a closed one it leaves.
 func (o *output) close() error {
 	if o == nil || o.w == nil {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"kith/event"
+	"kith/internal/jsonscan"
 	"kith/prepare"
 )
 
@@ -40,20 +41,34 @@ func traffic(n int) (lines [][]byte, size int) {
 	return lines, size
 }
 
+// The stages add up: skip is what it costs to find the end of the line, read finds its members, line is all of it.
 func BenchmarkLine(b *testing.B) {
 	lines, size := traffic(100)
 	p := prepare.New(prepare.Options{})
 	var e event.Event
-	b.SetBytes(int64(size / len(lines)))
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		if n++; n == len(lines) {
-			n = 0
-			p.Reset()
-		}
-		if o := p.Line(lines[n], &e); o.Result != event.Accepted {
-			b.Fatal(o)
-		}
+	var c jsonscan.Cursor
+	for _, stage := range []struct {
+		name string
+		run  func(line []byte)
+	}{
+		{"skip", func(line []byte) { c.Reset(line); c.Skip() }},
+		{"read", func(line []byte) { p.Read(line, &e) }},
+		{"line", func(line []byte) { p.Line(line, &e) }},
+	} {
+		b.Run(stage.name, func(b *testing.B) {
+			b.SetBytes(int64(size / len(lines)))
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				if n++; n == len(lines) {
+					n = 0
+					p.Reset()
+				}
+				stage.run(lines[n])
+			}
+		})
+	}
+	if o := p.Line(lines[0], &e); o.Result != event.Accepted {
+		b.Fatal(o)
 	}
 }

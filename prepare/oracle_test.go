@@ -248,8 +248,10 @@ func oraclePage(d described, set func(field, text string), e, context object) {
 			}
 		}
 	}
-	if id := query.Get("gclid"); id != "" {
-		d["ClickID"] = "gclid=" + id
+	for _, id := range query["gclid"] {
+		if id != "" && d["ClickID"] == "" {
+			d["ClickID"] = "gclid=" + id
+		}
 	}
 }
 
@@ -277,42 +279,42 @@ func oracleProperties(d described, set func(field, text string), v any) {
 }
 
 func oracleTime(d described, l, e object) {
-	const latest = 253402300800 * 10_000_000 // the end of the year 9999, in tenths of a microsecond
-	timeOf := func(v any) (t time.Time, ok bool) {
+	const (
+		latest = 253402300800 * 10_000_000 // the end of the year 9999, in tenths of a microsecond
+		minute = 60_000_000
+		day    = 24 * 60 * minute
+	)
+	timeOf := func(v any) (us int64, ok bool) {
 		switch v := v.(type) {
 		case string:
 			t, err := time.Parse(time.RFC3339Nano, v)
-			return t, err == nil
+			return t.UnixMicro(), err == nil
 		case json.Number:
 			units, ok := unitsOf(v)
-			us := math.Floor(float64(units) / 10) // exact: what is taken is below 2^53 tenths
-			return time.UnixMicro(int64(us)), ok && units > -latest && units < latest
+			us := new(big.Int).Div(big.NewInt(units), big.NewInt(10)) // rounds down
+			return us.Int64(), ok && units > -latest && units < latest
 		}
-		return time.Time{}, false
+		return 0, false
 	}
-	micros := func(v any) time.Time {
+	number := func(v any) int64 {
 		n, _ := v.(json.Number)
 		us, _ := n.Int64()
-		return time.UnixMicro(us)
+		return us
 	}
-	text := func(t time.Time) string { return describeTime(t.UnixMicro()) }
-	received := micros(l["received_at"])
+	received := number(l["received_at"])
 	claimed := l["claimed_at"] != nil
 	if claimed {
-		received = micros(l["claimed_at"])
+		received = number(l["claimed_at"])
 	}
-	d["ReceivedAt"] = text(received)
+	d["ReceivedAt"] = describeTime(received)
 	sent, isSent := timeOf(e["sentAt"])
-	skewed := isSent
-	if !isSent && (e["sentAt"] == nil || e["sentAt"] == "") {
+	ownSent := e["sentAt"] != nil && e["sentAt"] != ""
+	if !ownSent {
 		sent, isSent = timeOf(l["sent_at"])
-		skewed = isSent && !claimed
 	}
-	if isSent && sent.UnixMicro() == 0 {
-		isSent, skewed = false, false // some clients write 0 for none
-	}
+	isSent = isSent && sent != 0 // some clients write 0 for none
 	if isSent {
-		d["SentAt"] = text(sent)
+		d["SentAt"] = describeTime(sent)
 	}
 	own, hasTime := timeOf(e["timestamp"])
 	if !hasTime {
@@ -320,18 +322,18 @@ func oracleTime(d described, l, e object) {
 	}
 	ts := received
 	if hasTime {
-		d["HasTime"], d["OwnTS"] = "true", text(own)
+		d["HasTime"], d["OwnTS"] = "true", describeTime(own)
 		ts = own
-		if off := received.Sub(sent.Truncate(time.Microsecond)); skewed && off.Abs() > time.Minute {
-			ts = own.Add(off)
-			d["TimeFix"], d["OriginalTS"] = "skew", text(own)
+		if off := received - sent; isSent && (ownSent || !claimed) && (off > minute || off < -minute) {
+			ts = own + off
+			d["TimeFix"], d["OriginalTS"] = "skew", describeTime(own)
 		}
-		if ts.Truncate(time.Microsecond).Sub(received) > 24*time.Hour {
+		if ts > received+day {
 			ts = received
-			d["TimeFix"], d["OriginalTS"] = "future", text(own)
+			d["TimeFix"], d["OriginalTS"] = "future", describeTime(own)
 		}
 	}
-	d["TS"] = text(ts)
+	d["TS"] = describeTime(ts)
 }
 
 // canonical is JSON with sorted members, so that texts which say the same are the same.

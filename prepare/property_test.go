@@ -19,7 +19,7 @@ import (
 // Every column of every accepted event is what encoding/json and the plain rules say. The agent is not compared: what
 // a user agent means is somebody else's list.
 func TestEveryColumnIsWhatEncodingJSONSays(t *testing.T) {
-	p := prepare.New(prepare.Options{Agents: 16, Earliest: time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	p := prepare.New(prepare.Options{Agents: 16, Earliest: time.Date(-9999, 1, 1, 0, 0, 0, 0, time.UTC)})
 	var e event.Event
 	rapid.Check(t, func(t *rapid.T) {
 		line := lineGen(t)

@@ -95,7 +95,7 @@ type Header struct {
 }
 
 // Answer takes what a query gives. Begin is called once, before the first Write; where a query fails before it has
-// given much, it is not called at all.
+// given much, it is not called at all. A Write that blocks holds the query and its process: a door sets a deadline.
 type Answer interface {
 	Begin(Header) error
 	io.Writer
@@ -151,7 +151,7 @@ func check(r Request) (string, At, error) {
 		return "", At{}, event.Errorf(event.TooLarge, "the query has %d bytes; the limit is %d", len(r.SQL), maxText)
 	case !utf8.ValidString(r.SQL) || strings.ContainsRune(r.SQL, 0):
 		return "", At{}, event.Errorf(event.Usage, "the query is not UTF-8 text")
-	case r.Format.ContentType() == "application/octet-stream":
+	case !r.Format.Known():
 		return "", At{}, event.Errorf(event.Usage, "there is no format %q", r.Format).WithHint("formats: %v", duck.Formats())
 	}
 	text, said, err := cutAsOf(r.SQL)

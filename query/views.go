@@ -94,8 +94,8 @@ func sqlType(iceberg string) (string, error) {
 	return "", fmt.Errorf("no SQL type for %q", iceberg)
 }
 
-// maxLine is the longest line of a segment that can be read: a frame is at most so long.
-const maxLine = 64 << 20
+// maxLine is the longest line of a segment that can be read. Doors take far less.
+const maxLine = 16 << 20
 
 // rawView reads segments as they are: zstd, a JSON object a line. The members that the journal numbered and the door
 // wrote are columns. event and batch are JSON of the same meaning as the bytes that came; white space is not kept.

@@ -138,3 +138,22 @@ func TestRefusalsOfTheFramework(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDocument: each route is on the page that people read, and says how it refuses.
+func TestTheDocument(t *testing.T) {
+	w := newWorld(t)
+	page := w.send("GET", "/api/docs", "")
+	w.want(page, 200, "kith token create", "body, required", "json | ndjson | csv | arrow | parquet")
+	if !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") || strings.Contains(page.body, "<script") || strings.Contains(page.body, "style=") {
+		t.Error("the page must do without what the Content-Security-Policy forbids")
+	}
+	for _, o := range w.operations() {
+		if !strings.Contains(page.body, `<h2 id="`+o.ID+`"><code>`+o.method+" "+o.path+"</code>") {
+			t.Errorf("%s is not on the page", o.ID)
+		}
+		if _, ok := o.Responses["default"]; !ok || len(o.Responses) != 2 {
+			t.Errorf("%s documents the answers %v", o.ID, o.Responses)
+		}
+	}
+	w.want(w.send("GET", "/api/v1/openapi.json", ""), 200, `"Problem":{`, `application/problem+json`, `"Kith-View"`)
+}

@@ -96,6 +96,7 @@ func New(o Options) *API {
 	a.querying()
 	a.stating()
 	a.maintaining()
+	a.documents()
 	a.operate()
 	for _, m := range o.Mounts {
 		a.mux.Handle(m.Pattern, m.Handler)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"kith/event"
@@ -107,7 +108,7 @@ func sendRows(ctx context.Context, c *client, source string, reader files.Reader
 		}
 		sent++
 		if err := s.add(row.Event); err != nil {
-			return sent, bad, err
+			return sent, bad, errors.Join(err, s.close())
 		}
 		p.tick()
 	}
@@ -122,16 +123,26 @@ type progress struct {
 	began time.Time
 	drawn time.Time
 	ticks int64
+	lines bool // out is no terminal: a line at the end, nothing before
 }
 
 func newProgress(out io.Writer, name string, state func() (done, total int64)) *progress {
-	return &progress{out: out, name: name, state: state, began: time.Now()}
+	return &progress{out: out, name: name, state: state, began: time.Now(), lines: !isTerminal(out)}
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // tick counts one event and draws at most five times a second.
 func (p *progress) tick() {
 	p.ticks++
-	if p.ticks&255 != 0 || time.Since(p.drawn) < 200*time.Millisecond {
+	if p.lines || p.ticks&255 != 0 || time.Since(p.drawn) < 200*time.Millisecond {
 		return
 	}
 	p.drawn = time.Now()
@@ -152,6 +163,10 @@ func (p *progress) draw() {
 		if float64(i) < share*width {
 			bar[i] = '█'
 		}
+	}
+	if p.lines {
+		fmt.Fprintf(p.out, "%s: %d events in %s, %.0f/s", p.name, p.ticks, took.Round(time.Millisecond), float64(p.ticks)/took.Seconds())
+		return
 	}
 	fmt.Fprintf(p.out, "\r%s %s %3.0f %%  %d events  %.0f/s  %s left \033[K", p.name, string(bar), share*100, p.ticks, float64(p.ticks)/took.Seconds(), left)
 }

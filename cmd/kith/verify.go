@@ -16,6 +16,7 @@ import (
 
 type verifyCommand struct {
 	What string `arg:"" optional:"" enum:",journal,lake,dedupe,rebuild" default:"" help:"journal, lake, dedupe, or rebuild: make everything once more from the journal and compare. Without it: the first three."`
+	Resync bool   `help:"With journal, while no server runs: rewrite damaged segments, with a stub for each event that is lost. The damaged files are kept beside them."`
 }
 
 // Help is shown by --help.
@@ -27,7 +28,10 @@ kith verify journal reads the files themselves and works on a folder that does n
 // Run prints a line for each check; the command fails if one does.
 func (v *verifyCommand) Run(ctx context.Context, t *target, o *output) error {
 	if v.What == "journal" && t.Server == "" {
-		return verifyJournal(t.Data, o)
+		return verifyJournal(t.Data, v.Resync, o)
+	}
+	if v.Resync {
+		return event.Errorf(event.Usage, "--resync goes with kith verify journal on a folder of this machine")
 	}
 	return t.with(ctx, func(c *client) error {
 		text, err := json.Marshal(map[string]string{"what": v.What})
@@ -81,8 +85,9 @@ func printChecks(out io.Writer, lines *json.Decoder) error {
 	return nil
 }
 
-// verifyJournal reads the segments; it may run beside a server, and on a folder that is damaged.
-func verifyJournal(data string, o *output) error {
+// verifyJournal reads the segments; it may run beside a server, and on a folder that is damaged. With resync it first
+// repairs what is.
+func verifyJournal(data string, resync bool, o *output) error {
 	dir := filepath.Join(data, "journal")
 	parts, err := journal.Partitions(dir)
 	if err != nil {
@@ -90,6 +95,15 @@ func verifyJournal(data string, o *output) error {
 	}
 	damaged := false
 	for _, part := range parts {
+		if resync {
+			repairs, err := journal.Resync(dir, part)
+			if err != nil {
+				return err
+			}
+			for _, r := range repairs {
+				fmt.Fprintf(o.out, "repaired %+v\n", r)
+			}
+		}
 		report, err := journal.Verify(dir, part)
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"kith/event"
 )
@@ -130,6 +131,20 @@ func (c *child) gone() *event.Error {
 		Hint: "other queries are not affected; try again", Err: cause}
 }
 
+// alive reports whether the child still has its end of the pipe. It is for an idle one, which has nothing to say.
+func (c *child) alive() bool {
+	raw, err := c.pipe.SyscallConn()
+	if err != nil {
+		return false
+	}
+	quiet := false
+	err = raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		quiet = n == 0 && err == nil
+	})
+	return quiet && err == nil
+}
+
 // resetPeak makes the kernel forget the highest memory use so far.
 func (c *child) resetPeak() {
 	_ = os.WriteFile(c.proc("clear_refs"), []byte("5"), 0) // without it the peak is of the child's whole life
@@ -181,8 +196,6 @@ func (t *tail) String() string {
 	defer t.mu.Unlock()
 	return strings.TrimSpace(string(t.first) + string(t.last))
 }
-
-var _ io.Writer = (*tail)(nil)
 
 // errSink marks an error of the one who takes the answer.
 var errSink = errors.New("the answer is not taken")

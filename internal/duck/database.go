@@ -203,7 +203,11 @@ func failure(text string) *Failure {
 	}
 	f.Message, _, _ = strings.Cut(f.Message, "\n\nLINE ") // the snippet shows our text too; the place says it better
 	f.Message = strings.ReplaceAll(strings.TrimSpace(f.Message), "\n", " ")
-	f.Code, f.Retire = codeOf(f.Kind, f.Message)
+	if f.Code, f.Retire = codeOf(f.Kind, f.Message); f.Code == event.Resource {
+		f.Message, _, _ = strings.Cut(f.Message, "Possible solutions:") // they are settings, which are locked
+		f.Message = "the query needed more memory than its limit: " + strings.TrimSpace(f.Message)
+		f.Hint = "filter or aggregate earlier, select fewer columns, or raise the memory limit of queries"
+	}
 	return f
 }
 

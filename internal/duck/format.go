@@ -3,6 +3,7 @@ package duck
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"kith/event"
@@ -20,10 +21,13 @@ const (
 	Parquet Format = "parquet" // one file, zstd
 )
 
+// Known reports whether f is one of them.
+func (f Format) Known() bool { return slices.Contains(Formats(), f) }
+
 // Formats lists them.
 func Formats() []Format { return []Format{JSON, NDJSON, CSV, Arrow, Parquet} }
 
-// ContentType is the media type of the format.
+// ContentType is the media type of the format; of an unknown one, that of mere bytes.
 func (f Format) ContentType() string {
 	switch f {
 	case JSON:
@@ -81,11 +85,8 @@ func newEncoder(job Job, columns []Column, types []*logical, out *output) (encod
 		return newCSVEncoder(columns, out), nil
 	case Arrow:
 		return newArrowEncoder(columns, types, out), nil
-	case Parquet:
-		return newParquetEncoder(columns, types, out)
 	}
-	return nil, &Failure{Code: event.Usage, Position: -1, Message: fmt.Sprintf("there is no format %q", job.Format),
-		Hint: "formats: " + formatList()}
+	return newParquetEncoder(columns, types, out)
 }
 
 func formatList() string {

@@ -22,7 +22,7 @@ import (
 type Options struct {
 	Command      []string      // program and arguments of a child; it must call Main
 	Folder       string        // for spilled data; the pool's alone, emptied when it starts
-	Read         []string      // folders and files that children may read at all; absolute
+	Read         []string      // folders and files that children may read at all; absolute, and there already
 	Children     int           // at most so many, each with one query at a time; 2
 	Idle         time.Duration // an idle child ends after it; 30 s
 	Memory       int64         // of a query, in bytes, as DuckDB counts; 1 GiB
@@ -103,6 +103,11 @@ func NewPool(o Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, path := range o.Read {
+		if _, err := os.Stat(path); err != nil || !filepath.IsAbs(path) {
+			return nil, fmt.Errorf("queries cannot be given %s to read: %w", path, errors.Join(err, errNotAbsolute(path)))
+		}
+	}
 	left, err := filepath.Glob(filepath.Join(o.Folder, "child-*"))
 	if err != nil {
 		return nil, fmt.Errorf("look into the spill folder: %w", err)
@@ -115,6 +120,13 @@ func NewPool(o Options) (*Pool, error) {
 	p := &Pool{o: o, slots: make(chan struct{}, o.Children), spawns: make(chan spawnRequest), closed: make(chan struct{})}
 	p.ended.Go(p.parent)
 	return p, nil
+}
+
+func errNotAbsolute(path string) error {
+	if filepath.IsAbs(path) {
+		return nil
+	}
+	return errors.New("the path is not absolute")
 }
 
 // parent starts all children from one thread that lives as long as the pool. The kernel kills a child when the
@@ -201,12 +213,10 @@ func (p *Pool) take(ctx context.Context) (*child, error) {
 		p.idle = p.idle[:len(p.idle)-1]
 		p.mu.Unlock()
 		last.timer.Stop()
-		select {
-		case <-last.exited: // somebody killed it
-			last.pipe.Close()
-		default:
+		if last.alive() {
 			return last.child, nil
 		}
+		last.end() // somebody killed it
 	}
 	p.count++
 	folder := filepath.Join(p.o.Folder, fmt.Sprintf("child-%d", p.count))
@@ -262,8 +272,10 @@ func (p *Pool) expire(c *idleChild) {
 	for i, other := range p.idle {
 		if other == c {
 			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			p.ended.Add(1) // Close, which empties the list first, waits for it
 			p.mu.Unlock()
 			c.end()
+			p.ended.Done()
 			return
 		}
 	}

@@ -72,6 +72,7 @@ func Main() int {
 type worker struct {
 	config  childConfig
 	parser  *database // locked, without any file; it only parses
+	spare   *database // opened while nothing is asked, so that the next query need not wait for it
 	answers *bufio.Writer
 
 	mu      sync.Mutex
@@ -96,7 +97,13 @@ func (w *worker) serve(pipe *os.File) error {
 	}
 	requests := make(chan request, 1)
 	go w.listen(pipe, requests)
-	for r := range requests {
+	for {
+		if w.spare == nil {
+			if w.spare, err = openDatabase(w.config); err != nil {
+				return err
+			}
+		}
+		r := <-requests // listen ends the process when there are no more
 		w.mu.Lock()
 		w.number++
 		w.mu.Unlock()
@@ -104,7 +111,6 @@ func (w *worker) serve(pipe *os.File) error {
 			return err
 		}
 	}
-	return nil
 }
 
 // listen reads what the parent says, also while a query runs. When the parent is gone, so is this process, in the
@@ -121,12 +127,30 @@ func (w *worker) listen(pipe *os.File, requests chan<- request) {
 			requests <- request{kind, payload}
 			continue
 		}
+		number := binary.LittleEndian.Uint64(payload)
 		w.mu.Lock()
-		w.stopped = binary.LittleEndian.Uint64(payload)
-		if w.stopped == w.number && w.running != nil {
+		w.stopped = number
+		w.mu.Unlock()
+		go w.interrupt(number)
+	}
+}
+
+// interrupt stops a request. DuckDB forgets an interrupt when the next statement of the request begins, so it is said
+// again until the request is over, or the parent has waited long enough.
+func (w *worker) interrupt(number uint64) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		w.mu.Lock()
+		over := w.number != number || w.running == nil
+		if !over {
 			duckdb.Interrupt(w.running.conn)
 		}
 		w.mu.Unlock()
+		if over {
+			return
+		}
+		<-again.C
 	}
 }
 
@@ -149,20 +173,20 @@ func (w *worker) handle(r request) error {
 	default:
 		err = fmt.Errorf("there is no request %q", r.kind)
 	}
-	var f *Failure
-	switch {
-	case err == nil:
+	if err == nil {
 		return w.answers.Flush()
-	case errors.As(err, &f):
-		if err := w.answer(frameError, f); err != nil {
-			return err
-		}
-		if f.Retire {
-			return fmt.Errorf("retire after %s: %s", f.Kind, f.Message)
-		}
-		return nil
 	}
-	return err
+	var f *Failure
+	if !errors.As(err, &f) {
+		f = &Failure{Code: event.Internal, Message: err.Error(), Position: -1, Retire: true}
+	}
+	if err := w.answer(frameError, f); err != nil {
+		return err
+	}
+	if f.Retire {
+		return fmt.Errorf("end after %s: %s", f.Kind, f.Message)
+	}
+	return nil
 }
 
 func (w *worker) answer(kind frameKind, message any) error {
@@ -172,10 +196,15 @@ func (w *worker) answer(kind frameKind, message any) error {
 	return w.answers.Flush()
 }
 
+// open locks the spare database, or one that it opens now, for the files of one query.
 func (w *worker) open(paths []string) (*database, error) {
-	d, err := openDatabase(w.config)
-	if err != nil {
-		return nil, err
+	d := w.spare
+	w.spare = nil
+	if d == nil {
+		var err error
+		if d, err = openDatabase(w.config); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.lock(w.config, paths); err != nil {
 		d.close()
@@ -208,6 +237,9 @@ func (w *worker) run(job Job) error {
 			return ofView(v, err)
 		}
 	}
+	if w.isStopped() {
+		return &Failure{Code: event.Canceled, Message: "stopped before it began", Position: -1}
+	}
 	s, err := d.prepare(job.Query)
 	if err != nil {
 		return err
@@ -235,10 +267,10 @@ func (w *worker) stream(job Job, s *statement, started time.Time) error {
 	if err != nil {
 		return err
 	}
-	out := &output{w: w.answers, limit: job.MaxBytes}
-	if _, err := newEncoder(Job{Format: job.Format}, nil, nil, &output{}); err != nil {
-		return err
+	if !job.Format.Known() {
+		return &Failure{Code: event.Usage, Position: -1, Message: fmt.Sprintf("there is no format %q", job.Format), Hint: "formats: " + formatList()}
 	}
+	out := &output{w: w.answers, limit: job.MaxBytes}
 	r, err := s.stream()
 	if err != nil {
 		return err
@@ -279,7 +311,7 @@ func (w *worker) stream(job Job, s *statement, started time.Time) error {
 		return err
 	}
 	done.Bytes = out.sent
-	return writeMessage(w.answers, frameDone, done)
+	return w.answer(frameDone, done) // at once: closing DuckDB takes longer than a small query
 }
 
 // reason finds why a query failed. When one of DuckDB's threads fails, the others are interrupted, and now and then it

@@ -45,9 +45,9 @@ type Cursor struct {
 	keyAt   int
 	names   []byte // where a key with escapes is spelled out
 	depth   int
-	base    int // the depth at the last Mark
-	reached int // the greatest depth since then
-	members int // since then
+	base    int  // the depth at the last Mark
+	reached int  // the greatest depth since then
+	members int  // since then
 	first   bool // the next member is the first one of its object
 	lost    bool
 }

@@ -178,3 +178,15 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseSize(f *testing.F) {
+	for _, seed := range []string{"64MB", "1.5 GiB", "-1", "1e9k", "0x1p4MB", "9223372036854775807"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		size, err := settings.ParseSize(text)
+		if err == nil && size < 0 || err != nil && event.CodeOf(err) != event.Invalid {
+			t.Errorf("%q: got %d, %v", text, size, err)
+		}
+	})
+}

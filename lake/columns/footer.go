@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/apache/arrow-go/v18/parquet/metadata"
-
 	"kith/event"
 )
 
@@ -16,11 +14,57 @@ const (
 	tailBytes = 8
 )
 
+// The ids of the footer's fields that matter here, by parquet.thrift.
+const (
+	fileSchemaID     = 2
+	fileRowsID       = 3
+	fileGroupsID     = 4
+	fileEncryptionID = 8
+
+	elementTypeID     = 1
+	elementRepeatID   = 3
+	elementNameID     = 4
+	elementChildrenID = 5
+
+	groupChunksID   = 1
+	groupUnpackedID = 2
+	groupRowsID     = 3
+	groupOffsetID   = 5
+	groupPackedID   = 6
+	groupOrdinalID  = 7
+
+	chunkFileID        = 1
+	chunkOffsetID      = 2
+	chunkMetaID        = 3
+	chunkOffsetIndexID = 4 // and its length, and the same of the column index
+	chunkColumnIndexID = 6
+	chunkEndIndexesID  = 7
+	chunkCryptoID      = 8
+
+	metaTypeID        = 1
+	metaPathID        = 3
+	metaValuesID      = 5
+	metaUnpackedID    = 6
+	metaPackedID      = 7
+	metaDataID        = 9
+	metaIndexID       = 10
+	metaDictionaryID  = 11
+	metaStatisticsID  = 12
+	metaBloomID       = 14
+	metaBloomLengthID = 15
+
+	statsNullsID = 3
+	statsMaxID   = 5
+	statsMinID   = 6
+)
+
 // footer is what the end of a file says about the rest of it.
 type footer struct {
-	meta *metadata.FileMetaData
-	end  int64 // of the last column chunk
-	info Info
+	meta    *node
+	columns []node // the elements of the schema, without the root that holds them
+	groups  []node
+	end     int64 // of the last column chunk
+	info    Info
 }
 
 // readFooter reads the footer of f and checks it against the file and against itself. Parquet keeps no checksum of a
@@ -30,19 +74,19 @@ func readFooter(f *os.File) (*footer, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta, err := parse(text)
+	meta, err := parseStruct(text)
 	if err != nil {
 		return nil, corrupt(f.Name(), "its footer cannot be read: %w", err)
 	}
-	end, err := check(meta, start)
-	if err != nil {
+	foot := &footer{meta: meta, groups: meta.list(fileGroupsID)}
+	if err := foot.check(start); err != nil {
 		return nil, corrupt(f.Name(), "its footer contradicts itself: %w", err)
 	}
-	info, err := describe(f.Name(), start+int64(len(text))+tailBytes, meta)
-	if err != nil {
+	if err := foot.describe(); err != nil {
 		return nil, corrupt(f.Name(), "its footer is incomplete: %w", err)
 	}
-	return &footer{meta, end, info}, nil
+	foot.info.Path, foot.info.Bytes = f.Name(), start+int64(len(text))+tailBytes
+	return foot, nil
 }
 
 // footerText returns the footer as it stands in f, and where.
@@ -76,94 +120,117 @@ func footerText(f *os.File) (text []byte, start int64, err error) {
 	return text, start, err
 }
 
-// parse reads a footer. arrow-go panics at some that are damaged.
-func parse(text []byte) (meta *metadata.FileMetaData, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			meta, err = nil, fmt.Errorf("%v", r)
-		}
-	}()
-	meta, err = metadata.NewFileMetaData(text, nil)
-	if err == nil && meta.Size() != len(text) {
-		err = fmt.Errorf("%d of its %d bytes say nothing", len(text)-meta.Size(), len(text))
+// check makes sure that the column chunks lie end to end from the beginning of the file to the footer, which begins
+// at start, and that what the footer says twice it says the same way. It takes files whose columns hold plain values,
+// which are all that Write makes.
+func (f *footer) check(start int64) error {
+	if f.meta.field(fileEncryptionID, record) != nil {
+		return fmt.Errorf("it is encrypted")
 	}
-	return meta, err
-}
-
-// check makes sure that the column chunks lie end to end from the beginning of the file, before start, and that what
-// the footer says more than once it says the same way. It returns where the last chunk ends. A file that has only
-// plain columns is what Write makes and all that is taken.
-func check(meta *metadata.FileMetaData, start int64) (end int64, err error) {
-	if meta.IsSetEncryptionAlgorithm() {
-		return 0, fmt.Errorf("it is encrypted")
+	if err := f.checkSchema(); err != nil {
+		return err
 	}
-	columns := meta.Schema.NumColumns()
-	if columns != meta.NumSchemaElements()-1 {
-		return 0, fmt.Errorf("it has columns within columns")
-	}
-	end = int64(len(magic))
+	f.end = int64(len(magic))
 	var rows int64
-	more := false // behind the chunks: page indexes or bloom filters
-	for g, group := range meta.RowGroups {
-		if len(group.Columns) != columns {
-			return 0, fmt.Errorf("row group %d has %d columns instead of %d", g, len(group.Columns), columns)
+	for g := range f.groups {
+		if err := f.checkGroup(g); err != nil {
+			return fmt.Errorf("row group %d: %w", g, err)
 		}
-		if group.NumRows < 0 || group.Ordinal != nil && int(*group.Ordinal) != g || group.FileOffset != nil && *group.FileOffset != end {
-			return 0, fmt.Errorf("row group %d is out of place", g)
+		if rows += f.groups[g].number(groupRowsID, int64s); f.end > start || rows < 0 {
+			return fmt.Errorf("row group %d: it ends at %d, in the footer", g, f.end)
 		}
-		var packed, unpacked int64
-		for c := range group.Columns {
-			size, err := checkChunk(meta, g, c, end)
-			if err != nil {
-				return 0, fmt.Errorf("row group %d, column %d: %w", g, c, err)
-			}
-			end += size
-			packed += size
-			chunk := group.Columns[c]
-			unpacked += chunk.MetaData.TotalUncompressedSize
-			more = more || chunk.OffsetIndexOffset != nil || chunk.ColumnIndexOffset != nil || chunk.MetaData.BloomFilterOffset != nil
-			if end > start {
-				return 0, fmt.Errorf("row group %d, column %d reaches into the footer", g, c)
-			}
-		}
-		if group.TotalByteSize != unpacked || group.TotalCompressedSize != nil && *group.TotalCompressedSize != packed {
-			return 0, fmt.Errorf("row group %d is not as large as its columns", g)
-		}
-		rows += group.NumRows
 	}
-	if end != start && !more {
-		return 0, fmt.Errorf("%d bytes before it belong to no column", start-end)
+	if f.end != start && !f.hasMore() {
+		return fmt.Errorf("%d bytes before it belong to no column", start-f.end)
 	}
-	if rows != meta.NumRows {
-		return 0, fmt.Errorf("it has %d rows, its row groups %d", meta.NumRows, rows)
+	if n := f.meta.number(fileRowsID, int64s); n != rows {
+		return fmt.Errorf("it has %d rows, its row groups %d", n, rows)
 	}
-	return end, nil
+	return nil
 }
 
-// checkChunk checks the chunk of column c in row group g, which has to begin at offset at, and returns its size.
-func checkChunk(meta *metadata.FileMetaData, g, c int, at int64) (size int64, err error) {
-	group := meta.RowGroups[g]
-	chunk := group.Columns[c]
-	if chunk == nil || chunk.MetaData == nil || chunk.FilePath != nil || chunk.CryptoMetadata != nil {
-		return 0, fmt.Errorf("it stands elsewhere")
+func (f *footer) checkSchema() error {
+	elements := f.meta.list(fileSchemaID)
+	if len(elements) == 0 || elements[0].number(elementChildrenID, int32s) != int64(len(elements)-1) {
+		return fmt.Errorf("it has a schema of %d elements that is not a list of columns", len(elements))
 	}
-	m, column := chunk.MetaData, meta.Schema.Column(c)
-	first := m.DataPageOffset
-	if m.DictionaryPageOffset != nil {
-		first = min(first, *m.DictionaryPageOffset)
+	f.columns = elements[1:]
+	for i := range f.columns {
+		c := &f.columns[i]
+		if c.number(elementTypeID, int32s) < 0 || c.number(elementRepeatID, int32s) > 1 || c.number(elementChildrenID, int32s) > 0 || len(c.text(elementNameID)) == 0 {
+			return fmt.Errorf("column %d is not one of plain values", i)
+		}
 	}
-	size = m.TotalCompressedSize
+	return nil
+}
+
+// checkGroup moves end to where row group g ends.
+func (f *footer) checkGroup(g int) error {
+	group := &f.groups[g]
+	chunks := group.list(groupChunksID)
+	offset, ordinal := group.number(groupOffsetID, int64s), group.number(groupOrdinalID, int16s)
 	switch {
-	case int(m.Type) != int(column.PhysicalType()) || len(m.PathInSchema) != 1 || m.PathInSchema[0] != column.Name():
-		return 0, fmt.Errorf("it is not %q of the schema", column.Name())
-	case m.NumValues != group.NumRows:
-		return 0, fmt.Errorf("it has %d values for %d rows", m.NumValues, group.NumRows)
-	case first != at || chunk.FileOffset != 0 && chunk.FileOffset != at || m.IndexPageOffset != nil:
-		return 0, fmt.Errorf("it begins at %d, not where the one before it ends", first)
-	case size < 0 || m.DataPageOffset >= at+size && size > 0 || m.TotalUncompressedSize < 0:
-		return 0, fmt.Errorf("it has %d bytes", size)
+	case len(chunks) != len(f.columns):
+		return fmt.Errorf("it has %d columns instead of %d", len(chunks), len(f.columns))
+	case group.number(groupRowsID, int64s) < 0:
+		return fmt.Errorf("it has no number of rows")
+	case offset != absent && offset != f.end || ordinal != absent && ordinal != int64(g):
+		return fmt.Errorf("it is number %d, at %d", ordinal, offset)
 	}
-	return size, nil
+	start, unpacked := f.end, int64(0)
+	for c := range chunks {
+		if err := f.checkChunk(group, &chunks[c], &f.columns[c]); err != nil {
+			return fmt.Errorf("column %q: %w", f.columns[c].text(elementNameID), err)
+		}
+		unpacked += chunks[c].field(chunkMetaID, record).number(metaUnpackedID, int64s)
+	}
+	packed := group.number(groupPackedID, int64s)
+	if group.number(groupUnpackedID, int64s) != unpacked || packed != absent && packed != f.end-start {
+		return fmt.Errorf("it is not as large as its columns")
+	}
+	return nil
+}
+
+// checkChunk moves end from where the chunk must begin to where it ends.
+func (f *footer) checkChunk(group, chunk, column *node) error {
+	meta := chunk.field(chunkMetaID, record)
+	if meta == nil || chunk.field(chunkFileID, binaries) != nil || chunk.field(chunkCryptoID, record) != nil {
+		return fmt.Errorf("it stands elsewhere")
+	}
+	path := meta.list(metaPathID)
+	data, dictionary := meta.number(metaDataID, int64s), meta.number(metaDictionaryID, int64s)
+	first := data
+	if dictionary != absent {
+		first = min(first, dictionary)
+	}
+	offset, size := chunk.number(chunkOffsetID, int64s), meta.number(metaPackedID, int64s)
+	switch {
+	case meta.number(metaTypeID, int32s) != column.number(elementTypeID, int32s):
+		return fmt.Errorf("it is of another type than the schema says")
+	case len(path) != 1 || string(path[0].bytes) != string(column.text(elementNameID)):
+		return fmt.Errorf("it has another name than in the schema")
+	case meta.number(metaValuesID, int64s) != group.number(groupRowsID, int64s):
+		return fmt.Errorf("it has %d values for %d rows", meta.number(metaValuesID, int64s), group.number(groupRowsID, int64s))
+	case first != f.end || offset != 0 && offset != f.end || meta.field(metaIndexID, int64s) != nil:
+		return fmt.Errorf("it begins at %d, and what is before it ends at %d", first, f.end)
+	case size <= data-first || size > 1<<48 || meta.number(metaUnpackedID, int64s) < 0:
+		return fmt.Errorf("it has %d bytes", size)
+	}
+	f.end += size
+	return nil
+}
+
+// hasMore reports whether page indexes or bloom filters stand behind the column chunks.
+func (f *footer) hasMore() bool {
+	for g := range f.groups {
+		for _, chunk := range f.groups[g].list(groupChunksID) {
+			if chunk.field(chunkOffsetIndexID, int64s) != nil || chunk.field(chunkColumnIndexID, int64s) != nil ||
+				chunk.field(chunkMetaID, record).field(metaBloomID, int64s) != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func corrupt(path, format string, args ...any) error {

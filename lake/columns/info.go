@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/apache/arrow-go/v18/parquet/metadata"
-
 	"kith/event"
 )
 
@@ -28,43 +26,46 @@ func Stat(path string) (Info, error) {
 	defer f.Close()
 	foot, err := readFooter(f)
 	if err != nil {
-		return Info{}, fmt.Errorf("read the footer of %s: %w", path, err)
+		return Info{}, err
 	}
 	return foot.info, nil
 }
 
-func describe(path string, size int64, meta *metadata.FileMetaData) (Info, error) {
-	info := Info{Path: path, Rows: meta.NumRows, Bytes: size}
-	minSeq, maxSeq, err := bounds(meta, "seq")
+func (f *footer) describe() (err error) {
+	f.info.Rows = f.meta.number(fileRowsID, int64s)
+	low, high, err := f.bounds("seq")
 	if err != nil {
-		return Info{}, err
+		return err
 	}
-	info.MinSeq, info.MaxSeq = event.Seq(minSeq), event.Seq(maxSeq)
-	info.MinTS, info.MaxTS, err = bounds(meta, "ts")
-	return info, err
+	f.info.MinSeq, f.info.MaxSeq = event.Seq(low), event.Seq(high)
+	f.info.MinTS, f.info.MaxTS, err = f.bounds("ts")
+	return err
 }
 
-// bounds returns the smallest and largest value of a column of 64-bit integers by the footer's statistics; zero where
-// all rows are null.
-func bounds(meta *metadata.FileMetaData, column string) (low, high int64, err error) {
-	c := meta.Schema.ColumnIndexByName(column)
-	if c < 0 {
-		return 0, 0, fmt.Errorf("there is no column %s", column)
+// bounds returns the smallest and the largest value of a column of 64-bit integers, by its statistics; zero where all
+// rows are null.
+func (f *footer) bounds(column string) (low, high int64, err error) {
+	c := 0
+	for c < len(f.columns) && string(f.columns[c].text(elementNameID)) != column {
+		c++
+	}
+	if c == len(f.columns) {
+		return 0, 0, fmt.Errorf("there is no column %q", column)
 	}
 	found := false
-	for g, group := range meta.RowGroups {
-		s := group.Columns[c].MetaData.Statistics
-		switch {
-		case s == nil || s.NullCount == nil:
-			return 0, 0, fmt.Errorf("row group %d has no statistics of column %s", g, column)
-		case *s.NullCount == group.NumRows:
+	for g := range f.groups {
+		rows := f.groups[g].number(groupRowsID, int64s)
+		stats := f.groups[g].list(groupChunksID)[c].field(chunkMetaID, record).field(metaStatisticsID, record)
+		smallest, largest := stats.text(statsMinID), stats.text(statsMaxID)
+		switch nulls := stats.number(statsNullsID, int64s); {
+		case nulls == rows:
 			continue
-		case len(s.MinValue) != 8 || len(s.MaxValue) != 8:
-			return 0, 0, fmt.Errorf("row group %d has no bounds of column %s", g, column)
+		case nulls < 0 || nulls > rows || len(smallest) != 8 || len(largest) != 8:
+			return 0, 0, fmt.Errorf("row group %d has no bounds of column %q", g, column)
 		}
-		least, most := int64(binary.LittleEndian.Uint64(s.MinValue)), int64(binary.LittleEndian.Uint64(s.MaxValue))
+		least, most := int64(binary.LittleEndian.Uint64(smallest)), int64(binary.LittleEndian.Uint64(largest))
 		if least > most {
-			return 0, 0, fmt.Errorf("row group %d has column %s from %d to %d", g, column, least, most)
+			return 0, 0, fmt.Errorf("row group %d has column %q from %d to %d", g, column, least, most)
 		}
 		if !found {
 			low, high, found = least, most, true

@@ -7,8 +7,7 @@ import (
 	"math"
 	"os"
 	"reflect"
-
-	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"slices"
 
 	"kith/event"
 )
@@ -20,22 +19,22 @@ func Join(dst string, srcs []string) (Info, error) {
 	if len(srcs) == 0 {
 		return Info{}, event.Errorf(event.Invalid, "there are no files to join into %s", dst)
 	}
-	j := joiner{}
-	size, err := create(dst, func(w io.Writer) error {
-		j.out = w
+	info, err := create(dst, func(w io.Writer) error {
+		j := joiner{out: w}
 		return j.join(srcs)
 	})
 	if err != nil {
 		return Info{}, fmt.Errorf("join %d files into %s: %w", len(srcs), dst, err)
 	}
-	return describe(dst, size, j.meta)
+	return info, nil
 }
 
 type joiner struct {
 	out   io.Writer
-	at    int64                  // how many bytes were written
-	first string                 // the source whose schema all others must have
-	meta  *metadata.FileMetaData // its footer, to which those of the others are added
+	at    int64   // how many bytes were written
+	first string  // the source whose schema all others must have
+	foot  *footer // its footer, to which the row groups of the others are added
+	rows  int64
 }
 
 func (j *joiner) join(srcs []string) error {
@@ -47,11 +46,11 @@ func (j *joiner) join(srcs []string) error {
 			return err
 		}
 	}
-	n, err := j.meta.WriteTo(j.out, nil)
-	if err != nil {
-		return err
-	}
-	return j.write(append(binary.LittleEndian.AppendUint32(nil, uint32(n)), magic...))
+	j.foot.meta.field(fileRowsID, int64s).num = j.rows
+	j.foot.meta.field(fileGroupsID, list).members = j.foot.groups
+	text := appendStruct(nil, j.foot.meta)
+	text = binary.LittleEndian.AppendUint32(text, uint32(len(text)))
+	return j.write(append(text, magic...))
 }
 
 func (j *joiner) write(b []byte) error {
@@ -71,7 +70,7 @@ func (j *joiner) add(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := j.take(path, foot.meta); err != nil {
+	if err := j.take(path, foot); err != nil {
 		return err
 	}
 	const head = int64(len(magic))
@@ -84,64 +83,67 @@ func (j *joiner) add(path string) error {
 }
 
 // take adds the row groups of another footer, moved to where their chunks are about to be.
-func (j *joiner) take(path string, meta *metadata.FileMetaData) error {
-	shift := j.at - int64(len(magic))
-	before := 0
-	if j.meta != nil {
-		before = j.meta.NumRowGroups()
+func (j *joiner) take(path string, foot *footer) error {
+	if j.foot == nil {
+		j.first, j.foot = path, &footer{meta: foot.meta, columns: foot.columns}
 	}
-	if before+meta.NumRowGroups() > math.MaxInt16 {
-		return event.Errorf(event.Invalid, "the joined file would have more than %d row groups", math.MaxInt16)
-	}
-	for i, group := range meta.RowGroups {
-		ordinal := int16(before + i)
-		group.Ordinal = &ordinal
-		move(group.FileOffset, shift)
-		for _, chunk := range group.Columns {
-			if chunk.FileOffset != 0 {
-				chunk.FileOffset += shift
-			}
-			chunk.MetaData.DataPageOffset += shift
-			move(chunk.MetaData.DictionaryPageOffset, shift)
-			chunk.MetaData.BloomFilterOffset, chunk.MetaData.BloomFilterLength = nil, nil
-			chunk.OffsetIndexOffset, chunk.OffsetIndexLength = nil, nil
-			chunk.ColumnIndexOffset, chunk.ColumnIndexLength = nil, nil
-		}
-	}
-	if j.meta == nil {
-		j.first, j.meta = path, meta
-		return nil
-	}
-	if column, same := sameSchema(j.meta, meta); !same {
+	if column, same := sameColumns(j.foot.columns, foot.columns); !same {
 		e := event.Errorf(event.Invalid, "its schema is not that of %s: they differ at column %q", j.first, column).
 			WithHint("join files of one schema only")
 		e.Place.File = path
 		return e
 	}
-	j.meta.RowGroups = append(j.meta.RowGroups, meta.RowGroups...)
-	j.meta.NumRows += meta.NumRows
+	if len(j.foot.groups)+len(foot.groups) > math.MaxInt16 {
+		return event.Errorf(event.Invalid, "the joined file would have more than %d row groups", math.MaxInt16)
+	}
+	shift := j.at - int64(len(magic))
+	for i := range foot.groups {
+		group := &foot.groups[i]
+		if ordinal := group.field(groupOrdinalID, int16s); ordinal != nil {
+			ordinal.num = int64(len(j.foot.groups))
+		}
+		moveGroup(group, shift)
+		j.foot.groups = append(j.foot.groups, *group)
+	}
+	j.rows += foot.info.Rows
 	return nil
 }
 
-func move(offset *int64, by int64) {
-	if offset != nil {
-		*offset += by
+func moveGroup(group *node, by int64) {
+	move(group.field(groupOffsetID, int64s), by)
+	for i := range group.list(groupChunksID) {
+		chunk := &group.list(groupChunksID)[i]
+		if offset := chunk.field(chunkOffsetID, int64s); offset != nil && offset.num != 0 {
+			move(offset, by)
+		}
+		drop(chunk, chunkOffsetIndexID, chunkEndIndexesID)
+		meta := chunk.field(chunkMetaID, record)
+		move(meta.field(metaDataID, int64s), by)
+		move(meta.field(metaDictionaryID, int64s), by)
+		drop(meta, metaBloomID, metaBloomLengthID)
 	}
 }
 
-// sameSchema compares all that two footers say of their columns, and names the first that differs.
-func sameSchema(a, b *metadata.FileMetaData) (column string, same bool) {
-	x, y := a.FileMetaData.Schema[1:], b.FileMetaData.Schema[1:] // the first is the root, which holds the columns
-	for i := range min(len(x), len(y)) {
-		if !reflect.DeepEqual(x[i], y[i]) {
-			return y[i].Name, false
-		}
+func move(offset *node, by int64) {
+	if offset != nil {
+		offset.num += by
 	}
-	switch {
-	case len(x) > len(y):
-		return x[len(y)].Name, false
-	case len(x) < len(y):
-		return y[len(x)].Name, false
+}
+
+// drop takes the fields from one id to another out of a struct.
+func drop(n *node, from, to int16) {
+	n.members = slices.DeleteFunc(n.members, func(m node) bool { return from <= m.id && m.id <= to })
+}
+
+// sameColumns compares all that two schemas say of their columns, and names the first column that differs.
+func sameColumns(a, b []node) (name string, same bool) {
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i == len(a) || i < len(b) && !reflect.DeepEqual(a[i], b[i]):
+			return string(b[i].text(elementNameID)), false
+		case i == len(b):
+			return string(a[i].text(elementNameID)), false
+		}
 	}
 	return "", true
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"kith/event"
@@ -28,36 +27,29 @@ func (s *Set) Write(path string) (Info, error) {
 	if s.rows == 0 {
 		return Info{}, event.Errorf(event.Invalid, "there are no rows to write to %s", path)
 	}
-	var footer *metadata.FileMetaData
-	size, err := create(path, func(w io.Writer) (err error) {
-		footer, err = s.encode(w)
-		return err
-	})
+	info, err := create(path, s.encode)
 	if err != nil {
 		return Info{}, fmt.Errorf("write %d rows to %s: %w", s.rows, path, err)
 	}
-	return describe(path, size, footer)
+	return info, nil
 }
 
-func (s *Set) encode(w io.Writer) (*metadata.FileMetaData, error) {
+func (s *Set) encode(w io.Writer) error {
 	f, err := file.NewParquetWriterWithError(w, s.schema, file.WithWriterProps(s.properties))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	group, err := f.AppendRowGroupChecked()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.scratch.levels = append(s.scratch.levels[:0], make([]int16, s.rows)...)
 	for i, c := range s.cells {
 		if err := encodeColumn(group, c, &s.scratch); err != nil {
-			return nil, fmt.Errorf("column %s: %w", table[i].name, err)
+			return fmt.Errorf("column %s: %w", table[i].name, err)
 		}
 	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
-	return f.FileMetadata()
+	return f.Close()
 }
 
 func encodeColumn(group file.SerialRowGroupWriter, c cells, s *scratch) error {

@@ -51,7 +51,7 @@ type Options struct {
 type shape struct {
 	block   int // entries a block
 	section int // entries a section
-	fan     int // runs of one tier that are merged into one of the next
+	fan     int // runs of one tier that are merged into one of the next; a power of two
 }
 
 func (o Options) withDefaults() Options {

@@ -92,6 +92,11 @@ func TestBlock(t *testing.T) {
 
 // TestRun finds what is in a run and nothing else, where blocks and sections begin with keys that differ late.
 func TestRun(t *testing.T) {
+	d := folder{dir: tempDir(t)}
+	if err := d.make(); err != nil {
+		t.Fatal(err)
+	}
+	id := uint64(0)
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) key {
 			return key{rapid.Uint64Range(1, 4).Draw(t, "hi"), rapid.Uint64Range(0, 60).Draw(t, "lo")}
@@ -102,9 +107,8 @@ func TestRun(t *testing.T) {
 			}
 			return 1
 		})
-		d := folder{dir: tempDirFor(t)}
-		defer os.RemoveAll(d.dir)
-		w, err := newRunWriter(d, 1, small(nil).shape)
+		id++
+		w, err := newRunWriter(d, id, small(nil).shape)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,14 +144,6 @@ func TestRun(t *testing.T) {
 			}
 		}
 	})
-}
-
-func tempDirFor(t *rapid.T) string {
-	dir, err := os.MkdirTemp("", "run")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // fixed is b with the checksum at a place made right, so that fuzzing comes past it.
@@ -225,7 +221,10 @@ func FuzzRun(f *testing.F) {
 			}
 			fixed(b, end+60, end, end+60)
 		}
-		dir := t.TempDir()
+		dir := tempDir(t)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 		m := markRun{id: 1, size: int64(len(b))}
 		os.WriteFile(filepath.Join(dir, fileName(1, runSuffix)), b, 0o600)
 		if len(b) >= 4 {
@@ -261,7 +260,7 @@ func FuzzLog(f *testing.F) {
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = fixed(bytes.Clone(b), headerSize, headerSize+chunkHeader, len(b))
-		path := filepath.Join(t.TempDir(), "log")
+		path := tempDir(t)
 		os.WriteFile(path, b, 0o600)
 		file, err := os.Open(path)
 		if err != nil {
