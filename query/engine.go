@@ -86,7 +86,7 @@ type Request struct {
 
 // Header is what is known before the first row.
 type Header struct {
-	View     string // snapshot@upto; empty where no table is read
+	View     string // the name of the state that was read; empty where no table is
 	Snapshot int64
 	Upto     event.Seq
 	Files    int // that may be read

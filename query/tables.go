@@ -70,7 +70,7 @@ type Source interface {
 
 // Tables is the pinned state that a query reads.
 type Tables struct {
-	View     string    // its name in the answer: snapshot@upto
+	View     string    // its name in the answer, as the lake gives it
 	Snapshot int64     // 0 is none
 	Upto     event.Seq // the last event that is visible
 

@@ -143,9 +143,9 @@ func TestSQLEndsWithItsClient(t *testing.T) {
 
 // TestSQLOutlivesTheBodysDeadline: the deadline for reading a body must not end a query that runs longer.
 func TestSQLOutlivesTheBodysDeadline(t *testing.T) {
-	w := newWorld(t, func(o *serve.Options) { o.BodyTimeout = 20 * time.Millisecond })
+	w := newWorld(t, func(o *serve.Options) { o.BodyTimeout = 200 * time.Millisecond })
 	w.sql = func(ctx context.Context, _ govern.Principal, _ serve.SQLRequest, out serve.SQLAnswer) error {
-		long := time.NewTimer(100 * time.Millisecond)
+		long := time.NewTimer(300 * time.Millisecond)
 		defer long.Stop()
 		select {
 		case <-long.C:

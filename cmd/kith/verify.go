@@ -15,7 +15,7 @@ import (
 )
 
 type verifyCommand struct {
-	What string `arg:"" optional:"" enum:",journal,lake,dedupe,rebuild" default:"" help:"journal, lake, dedupe, or rebuild: make everything once more from the journal and compare. Without it: the first three."`
+	What   string `arg:"" optional:"" enum:",journal,lake,dedupe,rebuild" default:"" help:"journal, lake, dedupe, or rebuild: make everything once more from the journal and compare. Without it: the first three."`
 	Resync bool   `help:"With journal, while no server runs: rewrite damaged segments, with a stub for each event that is lost. The damaged files are kept beside them."`
 }
 
@@ -101,7 +101,9 @@ func verifyJournal(data string, resync bool, o *output) error {
 				return err
 			}
 			for _, r := range repairs {
-				fmt.Fprintf(o.out, "repaired %+v\n", r)
+				for _, lost := range r.Lost {
+					fmt.Fprintf(o.out, "%s: events %d to %d are lost; the damaged file is kept as %s\n", r.Path, lost.From, lost.To, r.Kept)
+				}
 			}
 		}
 		report, err := journal.Verify(dir, part)
