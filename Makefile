@@ -48,6 +48,9 @@ bench: build ## the figures that we claim, beside their anchors, in one run
 crash: build ## 100 kills of the real server under load, aimed, and 5 power cuts
 	KITH_BLACK_BOX=1 KITH_KILLS=100 KITH_POWER_CUTS=5 $(GO) test -count=1 -v -run 'TestKill|TestPowerCut' -timeout 60m ./test/...
 
+notice: ## write NOTICE anew from the licences of the linked modules
+	test/notice.sh > NOTICE
+
 release: ## a stripped binary that names no path of this machine
 	$(GO) build -trimpath -ldflags '-s -w' -o bin/kith ./cmd/kith
 

@@ -38,7 +38,9 @@ func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, err
 			view.Release()
 			return nil, err
 		}
-		pinned.Through = view.Next - 1
+		if pinned.Through == 0 {
+			pinned.Through = view.Next - 1 // lines that came after the view was pinned are not part of it
+		}
 	}
 	return pinned, nil
 }
@@ -77,19 +79,22 @@ func (t tables) refusals(ctx context.Context, next event.Seq, yield func(query.R
 	return err
 }
 
-// segments lists the journal's files; of the one that is written, its durable part.
-func (t tables) segments() ([]query.Segment, error) {
+// segments lists the journal's files; of the one that is written, its durable part. That one is looked at first: if it
+// is sealed meanwhile it stands in the list too, and is taken once.
+func (t tables) segments() (all []query.Segment, err error) {
+	path, bytes, err := t.journal.Prefix(partition)
+	if err != nil {
+		return nil, fmt.Errorf("find the open segment: %w", err)
+	}
 	sealed, err := t.journal.Segments(partition)
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
-	var all []query.Segment
 	for _, s := range sealed {
 		all = append(all, query.Segment{Path: s.Path})
-	}
-	path, bytes, err := t.journal.Prefix(partition)
-	if err != nil {
-		return nil, fmt.Errorf("find the open segment: %w", err)
+		if s.Path == path {
+			bytes = 0
+		}
 	}
 	if bytes > 0 {
 		all = append(all, query.Segment{Path: path, Bytes: bytes})

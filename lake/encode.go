@@ -83,11 +83,6 @@ func (l *Lake) save(f *flush) error {
 	if err := l.step("flush.files"); err != nil {
 		return err
 	}
-	if len(f.files) > 0 {
-		if err := syncDir(l.path("hot")); err != nil {
-			return err
-		}
-	}
 	if f.sync != nil {
 		if err := f.sync(); err != nil {
 			return err

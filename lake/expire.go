@@ -9,8 +9,8 @@ import (
 	"github.com/apache/iceberg-go/table"
 )
 
-// expire forgets the snapshots that another one took the place of more than Options.Keep ago, and removes their
-// manifests. It never removes a data file: commits only add files, so the newest snapshot names them all, and a View
+// expire forgets the snapshots that are older than Options.Keep, but for the newest, and removes their manifests. It
+// never removes a data file: commits only add files, so the newest snapshot names them all, and a View
 // reads nothing else.
 func (l *Lake) expire(ctx context.Context) error {
 	if err := l.step("expire"); err != nil {

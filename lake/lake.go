@@ -42,7 +42,7 @@ type Options struct {
 	CommitBulk  int64         // with this many hot rows a commit is due at once; 2,000,000
 
 	ExpireEvery int           // commits between two looks for expired snapshots; 20
-	Keep        time.Duration // how long a snapshot can be read after the next one took its place; 24 hours
+	Keep        time.Duration // age from which a snapshot may be expired; 24 hours
 
 	fail func(step string) error // tests: an error at a step stands for a crash there
 }
@@ -135,7 +135,7 @@ func open(ctx context.Context, o Options) (_ *Lake, err error) {
 	if l.store, err = openStore(ctx, l.db, l.writer); err != nil {
 		return nil, err
 	}
-	if l.table, err = openTable(ctx, l.db, l.store, dir); err != nil {
+	if l.table, err = openTable(ctx, l.db, l.store, dir, l.step); err != nil {
 		return nil, err
 	}
 	l.tails = newTails(l)
@@ -166,7 +166,7 @@ func prepareDir(dir string) (string, error) {
 			return "", err
 		}
 	}
-	return dir, nil
+	return dir, syncDir(dir)
 }
 
 // Checkpoint says up to where the last flush stored everything: what the processor resumes from.

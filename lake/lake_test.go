@@ -351,6 +351,15 @@ func TestAMovedFolderHoldsTheSameRows(t *testing.T) {
 			t.Fatal(err)
 		}
 		at = to
+		_, err := lake.Open(t.Context(), small(at).FailAt(func(step string) error { // dies in the middle, once
+			if step == "move.registered" {
+				return lake.ErrCrash
+			}
+			return nil
+		}))
+		if !errors.Is(err, lake.ErrCrash) {
+			t.Fatal(err)
+		}
 		l = open(t, small(at))
 		expect(t, l, 35)
 		if s := l.Status(); s.Committed != before.Committed || s.HotRows != before.HotRows {

@@ -41,6 +41,9 @@ func (e *eventsTable) move(ctx context.Context, from string) error {
 	if err := e.registerAt(ctx, old, from, staging); err != nil {
 		return fmt.Errorf("register the data files at %s: %w", e.dir, err)
 	}
+	if err := e.step("move.registered"); err != nil {
+		return err
+	}
 	if err := e.takePlace(ctx, staging); err != nil {
 		return err
 	}

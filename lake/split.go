@@ -1,13 +1,9 @@
 package lake
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,15 +67,6 @@ type bucket struct {
 	first, last int64
 	rows        int
 	out         *output
-}
-
-// output is a Parquet file being written.
-type output struct {
-	dayFile
-	file *os.File
-	buf  *bufio.Writer
-	sum  hash.Hash32
-	w    *file.Writer
 }
 
 // survey reads the sources' footers and times, and lays out the buckets.
@@ -279,58 +266,6 @@ func (s *splitter) eachGroup(path string, fn func(*file.RowGroupReader) error) (
 	return nil
 }
 
-func (s *splitter) create(name string, p *parquet.WriterProperties) (*output, error) {
-	o := &output{sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
-	o.Path = filepath.Join(s.dir, "split-"+name+".parquet")
-	var err error
-	if o.file, err = os.Create(o.Path); err != nil {
-		return nil, err
-	}
-	o.buf = bufio.NewWriterSize(io.MultiWriter(o.file, o.sum), 64<<10)
-	root, err := schema.NewGroupNode(s.root.Name(), s.root.RepetitionType(), fields(s.root), -1)
-	if err != nil {
-		return nil, errors.Join(err, o.file.Close())
-	}
-	o.w, err = file.NewParquetWriterWithError(struct{ io.Writer }{o.buf}, root, file.WithWriterProps(p))
-	if err != nil {
-		return nil, errors.Join(err, o.file.Close())
-	}
-	return o, nil
-}
-
-// fields copies the columns of a schema: arrow-go's nodes belong to one schema each.
-func fields(root *schema.GroupNode) schema.FieldList {
-	list := make(schema.FieldList, root.NumFields())
-	for i := range list {
-		n := root.Field(i).(*schema.PrimitiveNode)
-		list[i] = schema.MustPrimitive(schema.NewPrimitiveNodeLogical(n.Name(), n.RepetitionType(), n.LogicalType(),
-			n.PhysicalType(), n.TypeLength(), n.FieldID()))
-	}
-	return list
-}
-
-// finish ends a file that is to stay.
-func (o *output) finish() error {
-	if err := errors.Join(o.w.Close(), o.buf.Flush(), o.file.Sync()); err != nil {
-		return errors.Join(err, o.file.Close())
-	}
-	info, err := o.file.Stat()
-	if err == nil {
-		o.Bytes, o.crc = info.Size(), o.sum.Sum32()
-	}
-	return errors.Join(err, o.file.Close())
-}
-
-// close ends a bucket's file; a closed one it leaves.
-func (o *output) close() error {
-	if o == nil || o.w == nil {
-		return nil
-	}
-	err := errors.Join(o.w.Close(), o.buf.Flush(), o.file.Close())
-	o.w = nil
-	return err
-}
-
 func (s *splitter) close() error {
 	var all []error
 	for _, b := range s.buckets {
@@ -341,61 +276,4 @@ func (s *splitter) close() error {
 
 func openParquet(path string) (*file.Reader, error) {
 	return file.OpenParquetFile(path, false)
-}
-
-// encodings is how the columns of some files are stored.
-type encodings struct {
-	created string
-	version parquet.Version
-	of      []encoding
-}
-
-type encoding struct {
-	name                string
-	dictionary, delta   bool
-	statistics, written bool
-	codec               compress.Compression
-}
-
-// add takes in how a file's columns are stored. A column that has no value in it says nothing.
-func (e *encodings) add(r *file.Reader) error {
-	m := r.MetaData()
-	if e.of == nil {
-		e.of = make([]encoding, m.Schema.NumColumns())
-		e.created, e.version = m.GetCreatedBy(), m.Version()
-	}
-	for g := range m.NumRowGroups() {
-		for i := range e.of {
-			c, err := m.RowGroup(g).ColumnChunk(i)
-			if err != nil {
-				return err
-			}
-			of := &e.of[i]
-			of.name, of.codec, of.written = m.Schema.Column(i).Name(), c.Compression(), true
-			of.dictionary = of.dictionary || c.HasDictionaryPage()
-			of.delta = of.delta || slices.Contains(c.Encodings(), parquet.Encodings.DeltaBinaryPacked)
-			set, err := c.StatsSet()
-			if err != nil {
-				return err
-			}
-			of.statistics = of.statistics || set
-		}
-	}
-	return nil
-}
-
-// properties returns those of a writer that stores columns likewise.
-func (e *encodings) properties() *parquet.WriterProperties {
-	all := []parquet.WriterProperty{parquet.WithCreatedBy(e.created), parquet.WithVersion(e.version),
-		parquet.WithDictionaryDefault(false), parquet.WithDataPageSize(1 << 20), parquet.WithDictionaryPageSizeLimit(4 << 20),
-		parquet.WithMaxStatsSize(256), parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(1)}
-	for _, c := range e.of {
-		if c.dictionary {
-			all = append(all, parquet.WithDictionaryFor(c.name, true))
-		} else if c.delta {
-			all = append(all, parquet.WithEncodingFor(c.name, parquet.Encodings.DeltaBinaryPacked))
-		}
-		all = append(all, parquet.WithStatsFor(c.name, c.statistics))
-	}
-	return parquet.NewWriterProperties(all...)
 }

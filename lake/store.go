@@ -14,7 +14,8 @@ import (
 // state has one row. hot and file list Parquet files with paths relative to the lake's folder, so that it can move;
 // crc is the crc32c of the whole file as written. A pending file may or may not be in the table: its commit was
 // under way.
-var migrations = [...]string{`
+func migrations() []string {
+	return []string{`
 	CREATE TABLE state (
 		id INTEGER PRIMARY KEY CHECK (id = 1),
 		root TEXT NOT NULL, -- the folder that the table's metadata names
@@ -30,6 +31,7 @@ var migrations = [...]string{`
 	CREATE INDEX file_pending ON file (path) WHERE pending;
 	CREATE TABLE quarantine (seq INTEGER PRIMARY KEY, received_at INTEGER NOT NULL, source TEXT NOT NULL,
 		reason TEXT NOT NULL, place TEXT NOT NULL, message TEXT NOT NULL) STRICT`}
+}
 
 // store is this package's part of lake.db. Every write of it begins by making sure that its opening is the last one.
 type store struct {
@@ -38,7 +40,7 @@ type store struct {
 }
 
 func openStore(ctx context.Context, db *sql.DB, writer string) (*store, error) {
-	if err := sqlite.Migrate(ctx, db, "lake", migrations[:]); err != nil {
+	if err := sqlite.Migrate(ctx, db, "lake", migrations()); err != nil {
 		return nil, err
 	}
 	if _, err := db.ExecContext(ctx, `UPDATE state SET writer = ?`, writer); err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/apache/iceberg-go"
@@ -16,7 +15,6 @@ import (
 	"github.com/apache/iceberg-go/table"
 
 	"kith/event"
-	"kith/lake/columns"
 )
 
 const (
@@ -26,40 +24,13 @@ const (
 	commitKey   = "kith.commit" // names a commit in its snapshot's summary
 )
 
-// tableProperties are those of notes on small commits: manifests merge, metadata does not pile up, and statistics
-// are kept of the columns that queries prune by.
-func tableProperties() iceberg.Properties {
-	p := iceberg.Properties{
-		"format-version":                             "2",
-		"commit.manifest-merge.enabled":              "true",
-		"commit.manifest.min-count-to-merge":         "50",
-		"commit.retry.num-retries":                   "0", // one committer, which looks why before it tries again
-		"write.metadata.delete-after-commit.enabled": "true",
-		"write.metadata.previous-versions-max":       "10",
-		"write.parquet.compression-codec":            "zstd",
-		"write.parquet.row-group-limit":              "65536",
-		"write.parquet.bloom-filter-max-bytes":       "131072",
-		"write.delete.mode":                          "copy-on-write",
-		"write.update.mode":                          "copy-on-write",
-		"write.merge.mode":                           "copy-on-write",
-		"write.metadata.metrics.default":             "none",
-		seqKey:                                       "1",
-	}
-	for _, name := range []string{"seq", "ts", "received_at", "anchor"} {
-		p["write.metadata.metrics.column."+name] = "full"
-	}
-	for _, name := range []string{"event", "type", "source"} {
-		p["write.metadata.metrics.column."+name] = "truncate(32)"
-	}
-	return p
-}
-
 // eventsTable is clean.events in its catalogue.
 type eventsTable struct {
 	cat   catalogue
 	store *store
 	dir   string // the lake's folder
-	seqID int    // field ids
+	step  func(name string) error
+	seqID int // field ids
 	tsID  int
 
 	// The committer's own: what the table must reach up to before a commit, and how many this opening has tried.
@@ -71,38 +42,17 @@ type eventsTable struct {
 	plans []plan // of the snapshots read last, newest first
 }
 
-// catalogue is iceberg-go's SQL catalogue, corrected: it answers a moved branch with an error that is not
-// ErrCommitFailed, and only that one says that nothing was committed.
-type catalogue struct{ *sqlcat.Catalog }
-
-func (c catalogue) CommitTable(ctx context.Context, id table.Identifier, reqs []table.Requirement, ups []table.Update) (table.Metadata, string, error) {
-	meta, location, err := c.Catalog.CommitTable(ctx, id, reqs, ups)
-	if err != nil && !errors.Is(err, table.ErrCommitFailed) && strings.HasPrefix(err.Error(), "requirement failed: branch") {
-		err = fmt.Errorf("%w: %w", table.ErrCommitFailed, err)
-	}
-	return meta, location, err
-}
-
-// LoadTable returns a table that commits through c.
-func (c catalogue) LoadTable(ctx context.Context, id table.Identifier) (*table.Table, error) {
-	t, err := c.Catalog.LoadTable(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return table.New(t.Identifier(), t.Metadata(), t.MetadataLocation(), t.FS, c), nil
-}
-
 func identifier() table.Identifier { return table.Identifier{"clean", "events"} }
 
 // openTable opens the table, makes it in a new folder, and registers it anew in a moved one.
-func openTable(ctx context.Context, db *sql.DB, s *store, dir string) (*eventsTable, error) {
+func openTable(ctx context.Context, db *sql.DB, s *store, dir string, step func(string) error) (*eventsTable, error) {
 	useDurableFiles()
 	cat, err := sqlcat.NewCatalog(catalogName, db, sqlcat.SQLite, iceberg.Properties{
 		"init_catalog_tables": "true", "warehouse": fileScheme + dir})
 	if err != nil {
 		return nil, fmt.Errorf("open catalogue: %w", err)
 	}
-	e := &eventsTable{cat: catalogue{cat}, store: s, dir: dir}
+	e := &eventsTable{cat: catalogue{cat}, store: s, dir: dir, step: step}
 	root, err := s.root(ctx)
 	if err != nil {
 		return nil, err
@@ -160,62 +110,6 @@ func (e *eventsTable) create(ctx context.Context, id table.Identifier) (*table.T
 		return nil, fmt.Errorf("create table clean.events: %w", err)
 	}
 	return e.cat.LoadTable(ctx, id)
-}
-
-// icebergSchema is columns.Columns as Iceberg has it.
-func icebergSchema() (*iceberg.Schema, error) {
-	var fields []iceberg.NestedField
-	for _, c := range columns.Columns() {
-		typ, err := icebergType(c.Type)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", c.Name, err)
-		}
-		fields = append(fields, iceberg.NestedField{ID: c.ID, Name: c.Name, Type: typ, Doc: c.Doc})
-	}
-	return iceberg.NewSchema(0, fields...), nil
-}
-
-func icebergType(name string) (iceberg.Type, error) {
-	switch name {
-	case "long":
-		return iceberg.PrimitiveTypes.Int64, nil
-	case "int":
-		return iceberg.PrimitiveTypes.Int32, nil
-	case "double":
-		return iceberg.PrimitiveTypes.Float64, nil
-	case "boolean":
-		return iceberg.PrimitiveTypes.Bool, nil
-	case "string":
-		return iceberg.PrimitiveTypes.String, nil
-	case "timestamptz":
-		return iceberg.PrimitiveTypes.TimestampTz, nil
-	case "decimal(18,4)":
-		return iceberg.DecimalTypeOf(18, 4), nil
-	}
-	return nil, event.Errorf(event.Internal, "no Iceberg type for %q", name)
-}
-
-// checkSchema makes sure that the table has the columns that files are written with, under the same field ids:
-// iceberg-go numbers fields itself when it makes a table, and a file read by the wrong ids gives silent nulls.
-func (e *eventsTable) checkSchema() error {
-	for _, c := range columns.Columns() {
-		field, ok := e.t.Schema().FindFieldByName(c.Name)
-		want, err := icebergType(c.Type)
-		if err != nil {
-			return err
-		}
-		if !ok || field.ID != c.ID || !field.Type.Equals(want) {
-			return event.Errorf(event.Corrupt, "the column %s of table clean.events must be field %d of type %s, and is field %d of %v",
-				c.Name, c.ID, c.Type, field.ID, field.Type).WithHint("another engine has changed the table, or a newer Kith")
-		}
-		switch c.Name {
-		case "seq":
-			e.seqID = c.ID
-		case "ts":
-			e.tsID = c.ID
-		}
-	}
-	return nil
 }
 
 // table returns the newest state that this opening knows.

@@ -271,6 +271,13 @@ func (t *tails) requestCut() {
 		t.seal(x)
 	}
 	t.lake.jobs <- job{cut: true}
+	t.own, t.late, t.last = nil, nil, nil // nothing is on its way: an idle lake keeps no room for it
+	for range freeSets {
+		select {
+		case <-t.free:
+		default:
+		}
+	}
 }
 
 // close ends the encoder's work after what was handed to it.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/parquet/file"
 
@@ -58,10 +59,39 @@ func (l *Lake) Verify(ctx context.Context) (Report, error) {
 		r.Rows += f.Rows
 		r.Bytes += f.Bytes
 	}
+	if err := l.verifyTable(ctx, v, &r); err != nil {
+		return r, fmt.Errorf("verify lake: %w", err)
+	}
 	if r.Rows != v.Rows {
 		return r, event.Errorf(event.Internal, "the files hold %d rows together, and the view says %d", r.Rows, v.Rows)
 	}
 	return r, nil
+}
+
+// verifyTable reads the table's metadata again, all of it, and compares the files that it names with those of a View.
+func (l *Lake) verifyTable(ctx context.Context, v *View, r *Report) error {
+	if v.Snapshot == 0 {
+		return nil
+	}
+	fresh := &eventsTable{cat: l.table.cat, seqID: l.table.seqID, tsID: l.table.tsID}
+	t, err := fresh.cat.LoadTable(ctx, identifier())
+	if err != nil {
+		r.problem(File{Path: l.table.table().MetadataLocation()}, "the table's metadata cannot be read: %w", err)
+		return ctx.Err()
+	}
+	s := t.SnapshotByID(v.Snapshot)
+	if s == nil {
+		return nil // expired since the View was taken
+	}
+	p, err := fresh.plan(ctx, t, s)
+	if err != nil {
+		r.problem(File{Path: s.ManifestList}, "the snapshot's manifests cannot be read: %w", err)
+		return ctx.Err()
+	}
+	if inTable := v.Files[:len(v.Files)-len(v.pin.hot)]; !slices.Equal(p.files, inTable) {
+		r.problem(File{Path: s.ManifestList}, "the snapshot names %d files, which are not the %d that were committed", len(p.files), len(inTable))
+	}
+	return nil
 }
 
 // verifiable returns what the table of a View reaches up to, and the hot file of each of its files that is one.

@@ -119,7 +119,7 @@ function chart() {
   const most = Math.max(...rates, 1)
   const x = (i) => 600 - (rates.length - 1 - i) * 5
   const line = rates.map((r, i) => `${x(i)},${(76 - (r / most) * 68).toFixed(1)}`).join(' ')
-  $('chart').querySelector('path').setAttribute('d', rates.length > 1 ? `M${x(0)},84 L${line} L604,76 L604,84 Z` : '')
+  $('chart').querySelector('path').setAttribute('d', rates.length > 1 ? `M${x(0)},84 L${line} L604,${(76 - (rates.at(-1) / most) * 68).toFixed(1)} L604,84 Z` : '')
 }
 
 // --- questions
@@ -133,7 +133,7 @@ async function ask() {
   try {
     const a = await api('POST', '/sql', { query: $('sql').value, max_rows: 10000 })
     answer(a)
-    $('took').textContent = `${number.format(a.rows.length)} rows in ${number.format(Math.round(performance.now() - began))} ms`
+    $('took').textContent = `${number.format(a.rows.length)} ${a.rows.length === 1 ? 'row' : 'rows'} in ${number.format(Math.round(performance.now() - began))} ms`
   } catch (err) {
     $('took').className = 'bad'
     $('took').textContent = err.message

@@ -65,7 +65,7 @@ func (r *draws) around(mean, spread, least, most float64) float64 {
 // gamma has mean k and variance k (Marsaglia and Tsang).
 func (r *draws) gamma(k float64) float64 {
 	if k < 1 {
-		return r.gamma(k+1) * round(math.Pow(1-r.unit(), 1/k))
+		return r.gamma(k+1) * pow(1-r.unit(), 1/k)
 	}
 	d := k - 1.0/3
 	c := 1 / math.Sqrt(9*d)
@@ -122,3 +122,5 @@ func round(x float64) float64 {
 
 func exp(x float64) float64 { return round(math.Exp(x)) }
 func log(x float64) float64 { return round(math.Log(x)) }
+
+func pow(x, y float64) float64 { return round(math.Pow(x, y)) }

@@ -15,13 +15,11 @@ type category struct {
 	price      float64 // typical, EUR
 }
 
-//nolint:gochecknoglobals // a constant table
 var shelves = [categories]category{
 	{"Clothing", "clothing", 31}, {"Shoes", "shoes", 62}, {"Accessories", "accessories", 15}, {"Home", "home", 24},
 	{"Kitchen", "kitchen", 19}, {"Coffee", "coffee", 10}, {"Gifts", "gifts", 18}, {"Outdoor", "outdoor", 46},
 }
 
-//nolint:gochecknoglobals // constant tables
 var (
 	sizes   = [...]string{"XS", "S", "M", "L", "XL", "XXL"}
 	missing = [...]float64{.22, .05, .04, .05, .10, .24} // how often a size is out of stock
@@ -75,18 +73,7 @@ func (p *person) choose(r *draws) int32 {
 	} else if u > .55 {
 		c = int(p.likesToo)
 	}
-	return int32(c*perCategory + int((perCategory-.01)*r.unit()*p.modesty(r)))
-}
-
-// modesty draws the first of the category's products more often for those who like it cheap, the last for the others.
-func (p *person) modesty(r *draws) float64 {
-	u := r.unit()
-	switch level := float64(p.level); {
-	case level < 0:
-		return 1 - float64(min(1, -level)*(1-u))
-	default:
-		return u + float64((1-u)*min(1, level))
-	}
+	return int32(c*perCategory + int((perCategory-.01)*pow(r.unit(), exp(-float64(p.level)))))
 }
 
 type item struct {

@@ -70,7 +70,6 @@ type traits struct {
 
 func (k kind) traits() *traits { return &table[k] }
 
-//nolint:gochecknoglobals // a constant table
 var table = [kinds]traits{
 	devoted: {.08, 32, 2.5, .12, .0006, [exposures]float64{.012, .110, .002, .006, .004}, .20, 1.5, .35, .15, .25, .06, .60, 14, even,
 		[categories]float64{3, 1, 1, 2, 2, 2, 1, 1}, .75, 19, .95},
@@ -99,7 +98,6 @@ const (
 	secondRise = 110 // and by 7 %
 )
 
-//nolint:gochecknoglobals // constants
 var (
 	badRelease = span{205, 16} // app 3.4.0 crashes on Android
 	appOutage  = span{38, 5}   // checkout fails in the app

@@ -4,7 +4,7 @@
 // Customers are of hidden kinds. They come, look, buy, are disappointed by late parcels, unsolved tickets, prices, sizes
 // out of stock and errors of the app, and leave, each for one reason. Three ideas carry it:
 //
-//   - A life is a pure function of the seed and the customer's number. The draws of a day are keyed by seed, number and
+//   - A life is a pure function of the seed, the customer's number and what was done about them. The draws of a day are keyed by seed, number and
 //     day. Timing and the network's noise have draws of their own, so that a world which writes nothing lives the same
 //     lives.
 //   - The truth needs no table. Message ids, anonymous ids and order ids are numbers under a seal that a [World] can
@@ -18,7 +18,10 @@
 // ranges that are kept for documentation. Nothing in Kith may know the seals' keys.
 package shop
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // History is how many days there are before the day on which a world ends.
 const History = 548
@@ -29,6 +32,8 @@ type Options struct {
 	Customers int       // at least 1; they make about 70 lines each
 	End       time.Time // the moment at which it stops; to the millisecond
 	Days      int       // only what was sent first in so many days before the end's day is written; 0 or more than History: all
+
+	Treatments []Treatment // what is done about customers, which changes what they do
 }
 
 // World is a shop with all that ever happens in it. It does not change, and several goroutines may use it.
@@ -40,6 +45,8 @@ type World struct {
 	keys      [rounds]uint64
 	numbers   affine
 
+	treatments []Treatment // by day
+
 	calendar calendar
 	products []product
 	starters int                 // were customers before day 0
@@ -50,6 +57,8 @@ type World struct {
 // New makes a world. It takes no time: lives are lived when they are asked for.
 func New(o Options) *World {
 	w := &World{seed: o.Seed, customers: max(1, o.Customers), end: o.End.UnixMilli()}
+	w.treatments = slices.Clone(o.Treatments)
+	slices.SortStableFunc(w.treatments, func(a, b Treatment) int { return a.Day - b.Day })
 	for i := range w.keys {
 		w.keys[i] = scramble(o.Seed + uint64(i+1)*999331)
 	}

@@ -99,3 +99,27 @@ func TestBrokenViewIsNotTheUsersFault(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A data folder may lie behind a symbolic link: /var/lib/kith often does.
+func TestFolderBehindALink(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "real"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(root, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(link, "in.csv")
+	if err := os.WriteFile(path, []byte("a\n1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := newPool(t, func(o *duck.Options) { o.Read = []string{link} })
+	a, _, err := run(t, p, duck.Job{Query: "select a from read_csv('" + path + "')", Paths: []string{path}, Format: duck.CSV})
+	if err != nil || a.String() != "a\n1\n" {
+		t.Errorf("%q, %v", a.String(), err)
+	}
+	if _, err := duck.NewPool(duck.Options{Command: []string{"x"}, Folder: root, Read: []string{filepath.Join(root, "none")}}); err == nil {
+		t.Error("a folder that is not there was taken")
+	}
+}

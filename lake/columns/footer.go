@@ -157,7 +157,8 @@ func (f *footer) checkSchema() error {
 	f.columns = elements[1:]
 	for i := range f.columns {
 		c := &f.columns[i]
-		if c.number(elementTypeID, int32s) < 0 || c.number(elementRepeatID, int32s) > 1 || c.number(elementChildrenID, int32s) > 0 || len(c.text(elementNameID)) == 0 {
+		if c.number(elementTypeID, int32s) < 0 || c.number(elementRepeatID, int32s) > 1 ||
+			c.number(elementChildrenID, int32s) > 0 || len(c.text(elementNameID)) == 0 {
 			return fmt.Errorf("column %d is not one of plain values", i)
 		}
 	}

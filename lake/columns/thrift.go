@@ -155,6 +155,7 @@ func (p *parser) fields(n *node, depth int) {
 	if depth > maxDepth {
 		p.fail("it is more than %d deep", maxDepth)
 	}
+	n.members = make([]node, 0, 8) // as many as most structs of a footer have
 	last := int16(0)
 	for p.err == nil {
 		head := p.byte()
