@@ -114,7 +114,7 @@ func (g gauges) Describe(to chan<- *prometheus.Desc) {
 
 // Collect is for prometheus.
 func (g gauges) Collect(to chan<- prometheus.Metric) {
-	s, err := state{g.app}.Status(context.Background())
+	s, err := state(g).Status(context.Background())
 	if err != nil {
 		return
 	}

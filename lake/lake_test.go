@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kith/event"
+	"kith/internal/sqlite"
 	"kith/lake"
 )
 
@@ -510,26 +511,85 @@ func TestAFlushThatFailsPoisonsTheLake(t *testing.T) {
 
 func TestCommitsComeOnTheirOwn(t *testing.T) {
 	t.Parallel()
+	for name, set := range map[string]func(*lake.Options){
+		"many rows, after a while": func(o *lake.Options) { o.CommitRows, o.CommitAfter = 10, time.Millisecond },
+		"few rows, late":           func(o *lake.Options) { o.CommitLate = time.Millisecond },
+		"a bulk load, at once":     func(o *lake.Options) { o.CommitBulk = 10 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := small(t.TempDir())
+			set(&o)
+			committed := make(chan struct{}, 1)
+			l := open(t, o.FailAt(func(step string) error {
+				if step == "commit.stored" {
+					committed <- struct{}{}
+				}
+				return nil
+			}))
+			add(t, l, 1, 12)
+			flush(t, l, 12)
+			<-committed
+			commit(t, l) // in order behind it, with nothing to do
+			if s := l.Status(); s.Committed != 12 || s.HotRows != 0 {
+				t.Errorf("after the commit: %+v", s)
+			}
+			expect(t, l, 12)
+		})
+	}
+}
+
+func TestAFlushWaitsForTheCommitOfABulkLoad(t *testing.T) {
+	t.Parallel()
 	o := small(t.TempDir())
-	o.CommitRows, o.CommitAfter = 10, time.Millisecond
-	committed := make(chan struct{}, 1)
+	o.CommitBulk = 10
+	working, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
 	l := open(t, o.FailAt(func(step string) error {
-		if step == "commit.stored" {
-			committed <- struct{}{}
+		if step == "commit.joined" {
+			once.Do(func() { close(working); <-goOn })
 		}
 		return nil
 	}))
-	add(t, l, 1, 6)
-	flush(t, l, 6)
-	if s := l.Status(); s.Committed != 1 {
-		t.Errorf("a commit of few rows came at once: %+v", s)
+	add(t, l, 1, 40)
+	flush(t, l, 40)
+	<-working
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	add(t, l, 40, 45)
+	if err := l.Flush(ctx, lake.Checkpoint{Next: 45}, nil); event.CodeOf(err) != event.Canceled {
+		t.Errorf("a flush on top of four bulk commits' rows: %v", err)
 	}
-	add(t, l, 6, 12)
-	flush(t, l, 12)
-	<-committed
-	commit(t, l) // in order behind it, with nothing to do
-	if s := l.Status(); s.Committed != 12 || s.HotRows != 0 {
-		t.Errorf("after the commit: %+v", s)
+	close(goOn)
+	flush(t, l, 45)
+	commit(t, l)
+	expect(t, l, 45)
+}
+
+// Even if nobody notices that the folder was opened twice, a table that another one wrote to takes no commit.
+func TestATableThatReachesElsewhereTakesNoCommit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db, err := sqlite.Open(filepath.Join(dir, "lake.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	expect(t, l, 12)
+	defer db.Close()
+	first := open(t, small(dir))
+	var writer string
+	if err := db.QueryRow(`SELECT writer FROM state`).Scan(&writer); err != nil {
+		t.Fatal(err)
+	}
+	add(t, first, 1, 6)
+	flush(t, first, 6)
+	second := open(t, small(dir))
+	commit(t, second)
+	if _, err := db.Exec(`UPDATE state SET writer = ?`, writer); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Commit(t.Context()); err == nil {
+		t.Error("the rows are in the table twice")
+	}
+	first.Close()
+	expect(t, open(t, small(dir)), 6)
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"sync"
 	"time"
 
 	"kith/event"
@@ -22,53 +23,76 @@ func DefaultPace() Pace {
 	return Pace{Gap: 200 * time.Millisecond, Interval: time.Second, Watched: time.Minute, Quiet: 10 * time.Second, Rows: 65_536}
 }
 
-// pacer decides when the next flush is due. It owns one timer, armed only while something waits to be flushed.
+// pacer decides when the next flush is due. It owns one timer, armed only while something waits to be flushed. Any
+// goroutine may ask it; it never waits for a flush.
 type pacer struct {
 	Pace
-	timer   *time.Timer
-	flushed event.Seq // every line below it is visible
+	timer *time.Timer
+
+	mu      sync.Mutex
+	stopped bool
+	carried event.Seq // every line below it has been carried
+	flushed event.Seq // and every line below this one flushed
+	wanted  event.Seq // a reader waits for all lines below it
 	last    time.Time // of the last flush
 	read    time.Time // when somebody last asked
-	wanted  event.Seq // a reader waits for all lines below it
 }
 
-func newPacer(p Pace, flushed event.Seq, fire func()) pacer {
+func newPacer(p Pace, flushed event.Seq, fire func()) *pacer {
 	timer := time.AfterFunc(time.Hour, fire)
 	timer.Stop()
-	return pacer{Pace: p, timer: timer, flushed: flushed}
+	return &pacer{Pace: p, timer: timer, carried: flushed, flushed: flushed}
 }
 
-// want notes that a reader waits for every line below next.
+// want notes that a reader waits for every line below next, and sees that the timer fires in time for it.
 func (p *pacer) want(next event.Seq, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.read = now
 	p.wanted = max(p.wanted, next)
+	if p.carried != p.flushed && !p.stopped {
+		p.timer.Reset(max(0, p.left(now)))
+	}
 }
 
-// due reports whether all below next is to be flushed now; if not, it arms the timer for when it will be.
-func (p *pacer) due(next event.Seq, now time.Time) bool {
-	if next == p.flushed {
+// due reports whether all below carried is to be flushed now; if not, it arms the timer for when it will be.
+func (p *pacer) due(carried event.Seq, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.carried = carried
+	if p.stopped || p.carried == p.flushed {
 		p.timer.Stop()
 		return false
 	}
-	wait := p.wait(next, now) - now.Sub(p.last)
-	if wait <= 0 {
+	if p.left(now) <= 0 {
 		return true
 	}
-	p.timer.Reset(wait)
+	p.timer.Reset(p.left(now))
 	return false
 }
 
-// wait is the time that must lie between the last flush and the next.
-func (p *pacer) wait(next event.Seq, now time.Time) time.Duration {
+// left is how long to wait for the next flush. The caller holds p.mu.
+func (p *pacer) left(now time.Time) time.Duration {
+	between := p.Quiet
 	switch {
-	case p.wanted > p.flushed && next >= p.wanted:
-		return p.Gap
-	case p.wanted > p.flushed, now.Sub(p.read) < p.Watched, int(next-p.flushed) >= p.Rows:
-		return p.Interval
+	case p.wanted > p.flushed && p.carried >= p.wanted:
+		between = p.Gap
+	case p.wanted > p.flushed, now.Sub(p.read) < p.Watched, int(p.carried-p.flushed) >= p.Rows:
+		between = p.Interval
 	}
-	return p.Quiet
+	return between - now.Sub(p.last)
 }
 
-func (p *pacer) done(next event.Seq, now time.Time) { p.flushed, p.last = next, now }
+func (p *pacer) done(flushed event.Seq, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flushed, p.last = flushed, now
+	p.timer.Stop()
+}
 
-func (p *pacer) stop() { p.timer.Stop() }
+func (p *pacer) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	p.timer.Stop()
+}

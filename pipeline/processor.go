@@ -5,9 +5,11 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -62,7 +64,7 @@ type Options struct {
 	Seen       Seen
 	Identities Identities
 	Lake       Lake
-	Log        *slog.Logger
+	Log        *slog.Logger // what went wrong with an event; nil for none
 	Pace       Pace
 }
 
@@ -70,69 +72,90 @@ type Options struct {
 type Processor struct {
 	Options
 	counts counts
+	pace   *pacer
+	ended  context.Context // ends when the processor has stopped, which is for good; its cause says why
+	end    context.CancelCauseFunc
 
-	mu    sync.Mutex // guards what follows, and everything that is called with it held
+	mu    sync.Mutex // held while a run is carried or flushed: it guards the stores and what follows
 	event event.Event
 	next  event.Seq // every line below it has been carried
 	mark  []byte    // the last flushed mark of Seen, to be confirmed by the next flush
-	pace  pacer
-	fail  error // why the processor stopped; it does not go on
+
+	flushed event.Seq // every line below it has been given to the lake to be flushed
 }
+
+// errStopped is the cause of a good end.
+func errStopped() error { return event.Errorf(event.Unavailable, "the processor has stopped") }
 
 // New returns a processor that goes on where the lake's checkpoint stands.
 func New(o Options) *Processor {
-	p := &Processor{Options: o, next: max(1, o.Lake.Checkpoint().Next)}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	next := max(1, o.Lake.Checkpoint().Next)
+	p := &Processor{Options: o, next: next, flushed: next}
+	p.ended, p.end = context.WithCancelCause(context.Background())
 	p.pace = newPacer(o.Pace, p.next, p.timed)
 	return p
 }
 
-// Run reads the journal until ctx ends, and flushes what it has carried before it returns.
+// Run reads the journal until ctx ends, and flushes what it has carried before it returns. It runs once. Its error is
+// why it could not go on; a processor opened anew goes on from the last checkpoint.
 func (p *Processor) Run(ctx context.Context, ready func()) error {
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ended, cancel)() // a flush that fails between two runs ends the reading too
 	ready()
-	err := p.Journal.Read(ctx, p.Partition, p.Next(), p.frame)
+	err := p.Journal.Read(reading, p.Partition, p.Next(), p.frame)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pace.stop()
-	if ctx.Err() == nil {
-		p.stop(err)
+	switch {
+	case p.failed() != nil:
+		return p.failed()
+	case ctx.Err() == nil && err == nil:
+		return p.stop(event.Errorf(event.Unavailable, "the journal has ended"))
+	case ctx.Err() == nil:
+		return p.stop(err)
+	}
+	if err := p.flush(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	return p.flush(context.WithoutCancel(ctx))
+	p.stop(errStopped())
+	return nil
 }
 
 // frame carries a run of lines. One bad event never stops the rest.
 func (p *Processor) frame(f journal.Frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fail != nil {
-		return p.fail
+	if err := p.failed(); err != nil {
+		return err
 	}
-	skip := int(p.next - f.Base)
-	for rest := f.Lines; len(rest) > 0; skip-- {
+	seq := f.Base
+	for rest := f.Lines; len(rest) > 0; seq++ {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
-		if skip > 0 || len(line) == 0 {
-			continue
+		if seq < p.next {
+			continue // carried before the checkpoint that we went on from
 		}
-		if err := p.carry(line); err != nil {
-			p.stop(err)
-			return err
+		if err := p.carry(line, seq, f.At); err != nil {
+			return p.stop(err)
 		}
 	}
 	p.Prepare.Reset()
-	p.next = f.Base + event.Seq(f.Count)
+	p.next = f.End()
 	return p.settle()
 }
 
 // carry takes one line the whole way: prepare, dedupe, identify, append.
-func (p *Processor) carry(line []byte) error {
+func (p *Processor) carry(line []byte, seq event.Seq, at int64) error {
 	e := &p.event
 	p.counts.lines.Add(1)
 	if p.Prepare.IsControl(line) {
 		p.counts.control.Add(1)
 		return nil
 	}
-	if outcome := p.prepareSafely(line, e); outcome.Result == event.Quarantined {
+	if outcome := p.prepareSafely(line, e, seq, at); outcome.Result == event.Quarantined {
 		p.counts.quarantined.Add(1)
 		p.Lake.Refuse(lake.Refusal{Seq: e.Seq, ReceivedAt: e.ReceivedAt, Source: string(e.Source), Reason: outcome.Reason,
 			Place: outcome.Place, Message: p.Prepare.Explain(outcome)})
@@ -150,13 +173,15 @@ func (p *Processor) carry(line []byte) error {
 }
 
 // prepareSafely sends an event that trips a bug of ours to quarantine, where it can be replayed once that is mended.
-func (p *Processor) prepareSafely(line []byte, e *event.Event) (outcome event.Outcome) {
+func (p *Processor) prepareSafely(line []byte, e *event.Event, seq event.Seq, at int64) (outcome event.Outcome) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.Log.Error("prepare panicked", "seq", e.Seq, "panic", fmt.Sprint(r))
+			p.Log.Error("prepare panicked", "seq", seq, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			e.Seq, e.ReceivedAt = seq, at // whatever it had come to
 			outcome = event.Outcome{Stage: "prepare", Result: event.Quarantined, Reason: "internal"}
 		}
 	}()
+	*e = event.Event{}
 	return p.Prepare.Line(line, e)
 }
 
@@ -171,10 +196,10 @@ func (p *Processor) settle() error {
 // flush makes every row so far visible and the checkpoint durable. The index's mark is confirmed one flush later,
 // when the transaction that holds it is known to be on disk.
 func (p *Processor) flush(ctx context.Context) error {
-	if p.fail != nil {
-		return p.fail
+	if err := p.failed(); err != nil {
+		return err
 	}
-	if p.next == p.pace.flushed {
+	if p.next == p.flushed {
 		return nil
 	}
 	identity, err := p.Identities.Flush()
@@ -203,28 +228,26 @@ func (p *Processor) flush(ctx context.Context) error {
 		return p.stop(fmt.Errorf("flush the lake: %w", err))
 	}
 	p.counts.flushes.Add(1)
+	p.flushed = p.next
 	p.pace.done(p.next, time.Now())
 	return nil
 }
 
-// stop remembers why the processor ends; whoever waits for a flush is told the same.
+// stop ends the processor for good; whoever waits for a flush is told why. It returns err.
 func (p *Processor) stop(err error) error {
-	if p.fail == nil && err != nil {
-		p.fail = err
-		p.pace.stop()
-	}
+	p.end(err)
+	p.pace.stop()
 	return err
 }
 
-// timed runs when the pacer's timer fires.
+// failed returns why the processor has stopped, nil while it works.
+func (p *Processor) failed() error { return context.Cause(p.ended) }
+
+// timed runs when the pacer's timer fires. Its error is what Run ends with.
 func (p *Processor) timed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fail == nil {
-		if err := p.settle(); err != nil {
-			p.Log.Error("flush failed", "err", err)
-		}
-	}
+	_ = p.settle()
 }
 
 // Next returns the first seq that has not been carried yet.
@@ -234,17 +257,20 @@ func (p *Processor) Next() event.Seq {
 	return p.next
 }
 
-// Fresh returns a pinned view that holds every row below next, flushing for it. The caller releases the view.
+// Fresh returns a pinned view that holds every row below next, as soon as there is one; a flush is made for it. The
+// caller releases the view. It fails when ctx ends, and with event.Unavailable when such a view will never be.
 func (p *Processor) Fresh(ctx context.Context, next event.Seq) (*lake.View, error) {
-	p.mu.Lock()
 	p.pace.want(next, time.Now())
-	err := p.fail
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ended, cancel)()
+	view, err := p.Lake.Wait(waiting, next)
 	if err == nil {
-		err = p.settle()
+		return view, nil
 	}
-	p.mu.Unlock()
-	if err != nil {
-		return nil, &event.Error{Code: event.Unavailable, Message: "events cannot be written to the lake", Hint: "the log of the server says why", Err: err}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("wait for event %d: %w", next-1, ctx.Err())
 	}
-	return p.Lake.Wait(ctx, next)
+	return nil, &event.Error{Code: event.Unavailable, Message: "events cannot be written to the lake",
+		Hint: "the log of the server says why", Err: cmp.Or(p.failed(), err)}
 }

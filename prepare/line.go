@@ -9,6 +9,7 @@ import (
 type line struct {
 	hasEvent, isObject bool
 	size, depth        int    // of the event
+	maxBytes           int    // that its door takes
 	members            int    // of all its objects
 	over               []byte // the event's member in which depth or members went over their limit
 

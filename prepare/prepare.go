@@ -42,13 +42,14 @@ import (
 
 // Options are the limits and the time rules. The zero value of each stands for its default.
 type Options struct {
-	Earliest      time.Time     // an event before it is refused; 1990-01-01 UTC
-	SkewTolerance time.Duration // a client's clock may be off by so much before it is corrected; 1 minute
-	MaxBytes      int           // size of an event as received; 1 MiB
-	MaxDepth      int           // objects and arrays in one another, the event itself counted; 64
-	MaxMembers    int           // members of all objects in an event together; 2,000
-	MaxName       int           // characters in the name of an event, page or screen; 200
-	Agents        int           // user agents remembered, of at most about 1.5 kB each; 16,384
+	Earliest        time.Time     // an event before it is refused; 1990-01-01 UTC
+	SkewTolerance   time.Duration // a client's clock may be off by so much before it is corrected; 1 minute
+	MaxBytes        int           // size of an event as received; 1 MiB
+	MaxSegmentBytes int           // of one that came through a door of Segment's; 32 KiB
+	MaxDepth        int           // objects and arrays in one another, the event itself counted; 64
+	MaxMembers      int           // members of all objects in an event together; 2,000
+	MaxName         int           // characters in the name of an event, page or screen; 200
+	Agents          int           // user agents remembered, of at most about 1.5 kB each; 16,384
 }
 
 func (o Options) withDefaults() Options {
@@ -57,6 +58,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.SkewTolerance = cmp.Or(o.SkewTolerance, time.Minute)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<20)
+	o.MaxSegmentBytes = cmp.Or(o.MaxSegmentBytes, 32<<10)
 	o.MaxDepth = cmp.Or(o.MaxDepth, jsonscan.MaxEventDepth)
 	o.MaxMembers = cmp.Or(o.MaxMembers, jsonscan.MaxEventMembers)
 	o.MaxName = cmp.Or(o.MaxName, 200)

@@ -201,3 +201,18 @@ func TestCountersNameTheColumn(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestADoorHasItsOwnLimit holds what the doors say of an event's size to what becomes of it: Segment's take 32 kB.
+func TestADoorHasItsOwnLimit(t *testing.T) {
+	big := `{"type":"track","event":"E","userId":"u","properties":{"text":"` + strings.Repeat("x", 33<<10) + `"}}`
+	for door, want := range map[string]string{"batch": "too_large", "events": "", "import": ""} {
+		p := prepare.New(prepare.Options{})
+		var e event.Event
+		line := strings.Replace(string(wrap(big)), `"door":"events"`, `"door":"`+door+`"`, 1)
+		if got := p.Line([]byte(line), &e); got.Reason != want {
+			t.Errorf("door %s: got %q, want %q", door, got.Reason, want)
+		} else if want != "" && !strings.Contains(p.Explain(got), "at most 32768") {
+			t.Errorf("door %s: %s", door, p.Explain(got))
+		}
+	}
+}

@@ -10,10 +10,11 @@ import (
 // refuse says why the event cannot become a row, for all reasons but its time.
 func (p *Preparer) refuse(e *event.Event) (reason, place string) {
 	l := &p.l
+	l.maxBytes = p.maxBytes(e.Door)
 	switch {
 	case !l.hasEvent || !p.c.OK():
 		return "not_json", "$"
-	case l.size > p.limits.MaxBytes:
+	case l.size > l.maxBytes:
 		return "too_large", "$"
 	case !l.isObject:
 		return "not_object", "$"
@@ -31,7 +32,7 @@ func (p *Preparer) refuse(e *event.Event) (reason, place string) {
 		return "name_too_long", "event"
 	case p.tooLong(e.Name):
 		return "name_too_long", "name"
-	case e.UserID == nil && e.AnonymousID == nil && needsIDs(e.Door):
+	case e.UserID == nil && e.AnonymousID == nil && segments(e.Door):
 		return "ids_missing", "userId"
 	}
 	return "", ""
@@ -45,14 +46,21 @@ func knownType(t event.Text) bool {
 	return false
 }
 
-// needsIDs reports whether the door speaks Segment's language, which has no event without a person. Our own door and
-// the import take them: a stock level is an event too.
-func needsIDs(door event.Text) bool {
+// segments reports whether the door speaks Segment's language, which has no event without a person and none over
+// 32 KB. Our own door and the import take both: a stock level is an event too.
+func segments(door event.Text) bool {
 	switch string(door) {
 	case "events", "import":
 		return false
 	}
 	return true
+}
+
+func (p *Preparer) maxBytes(door event.Text) int {
+	if segments(door) {
+		return p.limits.MaxSegmentBytes
+	}
+	return p.limits.MaxBytes
 }
 
 func (p *Preparer) tooLong(name event.Text) bool {
@@ -68,7 +76,7 @@ func (p *Preparer) Explain(o event.Outcome) string {
 	case "not_object":
 		return "the event is not a JSON object"
 	case "too_large":
-		return fmt.Sprintf("the event has %d bytes; at most %d are taken", l.size, p.limits.MaxBytes)
+		return fmt.Sprintf("the event has %d bytes; at most %d are taken", l.size, l.maxBytes)
 	case "too_deep":
 		return fmt.Sprintf("objects and arrays lie %d deep in one another; at most %d are taken", l.depth, p.limits.MaxDepth)
 	case "too_many_properties":

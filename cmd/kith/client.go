@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"kith/app"
 	"kith/event"
@@ -163,12 +162,4 @@ func (t *target) with(ctx context.Context, do func(*client) error) (err error) {
 		}
 	}()
 	return do(c)
-}
-
-// ago writes a time for people: how long ago, to the minute.
-func ago(t, now time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return now.Sub(t).Truncate(time.Minute).String() + " ago"
 }

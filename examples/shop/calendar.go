@@ -13,7 +13,7 @@ type calendar struct {
 	midnight [History + 1 + ahead]int64 // local, in UTC milliseconds
 	weekday  [History + 1 + ahead]time.Weekday
 	date     [History + 1 + ahead]int // month*100 + day
-	visits   [History + 1]float64    // how busy the day is
+	visits   [History + 1]float64     // how busy the day is
 	orders   [kinds][History + 1]float64
 }
 

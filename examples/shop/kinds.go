@@ -28,7 +28,7 @@ const (
 	priceRise
 	outOfStock
 	appError
-	exposures // how many there are
+	exposures    // how many there are
 	lostInterest = exposures
 	triedOnce    = exposures + 1
 )

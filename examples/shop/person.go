@@ -49,29 +49,29 @@ const never = -9999
 
 // person is one customer: what is known and what is hidden. It has no pointers, so copying a slice clones everybody.
 type person struct {
-	kind                          kind
-	country, city, woman, size    uint8
-	hour                          uint8 // of the day
-	likes, likesToo               uint8 // categories
-	android                       bool
-	browsers                      uint8
-	state                         state
-	reason                        reason // for having left
-	box                           boxState
-	habits                        habits
-	household                     int32 // number of its first person
-	born, first, last, since      int16 // day seen first, to order first, of the last order, that the rhythm counts from
-	lapsed, boxNext               int16 // day of leaving, of the next box
-	hurtOn                        [exposures]int16
-	hurt                          [exposures]float32 // as it was on that day
-	rate, looks, tender, level    float32            // orders and visits a day; sensitivity; dearness
-	drop                          float32            // chance to be lost after the first order
-	orders, tickets, registered   uint16
-	generations                   [3]uint16 // of the anonymous ids of two browsers and the app
-	sent                          uint32    // events so far
-	revenue                       int32     // cents, net of refunds
-	action                        Action
-	acted                         int16 // day of the action
+	kind                        kind
+	country, city, woman, size  uint8
+	hour                        uint8 // of the day
+	likes, likesToo             uint8 // categories
+	android                     bool
+	browsers                    uint8
+	state                       state
+	reason                      reason // for having left
+	box                         boxState
+	habits                      habits
+	household                   int32 // number of its first person
+	born, first, last, since    int16 // day seen first, to order first, of the last order, that the rhythm counts from
+	lapsed, boxNext             int16 // day of leaving, of the next box
+	hurtOn                      [exposures]int16
+	hurt                        [exposures]float32 // as it was on that day
+	rate, looks, tender, level  float32            // orders and visits a day; sensitivity; dearness
+	drop                        float32            // chance to be lost after the first order
+	orders, tickets, registered uint16
+	generations                 [3]uint16 // of the anonymous ids of two browsers and the app
+	sent                        uint32    // events so far
+	revenue                     int32     // cents, net of refunds
+	action                      Action
+	acted                       int16 // day of the action
 }
 
 func (p *person) is(h habits) bool { return p.habits&h != 0 }

@@ -49,9 +49,9 @@ type World struct {
 
 	calendar calendar
 	products []product
-	starters int                 // were customers before day 0
-	born     [History + 1]int    // how many customers are known by the end of the day
-	fading   [maxMemory]float64  // what is left of an exposure after so many days
+	starters int                // were customers before day 0
+	born     [History + 1]int   // how many customers are known by the end of the day
+	fading   [maxMemory]float64 // what is left of an exposure after so many days
 }
 
 // New makes a world. It takes no time: lives are lived when they are asked for.

@@ -43,7 +43,7 @@ func (l *lives) strangers() {
 // bots read product after product. One says that it is a browser.
 func (l *lives) bots() {
 	r := keyed(l.w.seed, forBots, uint64(l.day), 0)
-	few := min(1, .2+float64(.8*float64(l.w.customers)/20000))
+	few := min(1, max(.1, float64(l.w.customers)/20000))
 	for bot := range bots {
 		if !r.chance(.12 * few) {
 			continue
