@@ -71,7 +71,7 @@ func (f *Folder) version() error {
 	path := f.Path("VERSION")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, []byte(strconv.Itoa(folderVersion)+"\n"), 0o600)
+		return f.begin(path)
 	}
 	if err != nil {
 		return fmt.Errorf("read the folder's version: %w", err)
@@ -84,6 +84,40 @@ func (f *Folder) version() error {
 		return event.Errorf(event.Unavailable, "the data folder has version %d, this Kith knows %d", n, folderVersion).WithHint("use a newer Kith")
 	}
 	return nil
+}
+
+// begin writes the version into a new folder, and makes it and the folder's name durable: a file that a power cut left
+// empty would be taken for damage.
+func (f *Folder) begin(path string) error {
+	tmp := path + ".new"
+	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the folder's version: %w", err)
+	}
+	_, err = fmt.Fprintln(file, folderVersion)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(tmp, path)
+	}
+	for _, dir := range []string{f.path, filepath.Dir(f.path)} {
+		if err == nil {
+			err = syncDir(dir)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write the folder's version: %w", err)
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // Path joins names to the folder's path.

@@ -575,20 +575,30 @@ func TestATableThatReachesElsewhereTakesNoCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	first := open(t, small(dir))
+	placed, goOn := make(chan struct{}), make(chan struct{})
+	first := open(t, small(dir).FailAt(func(step string) error {
+		if step == "commit.placed" {
+			close(placed)
+			<-goOn
+		}
+		return nil
+	}))
 	var writer string
 	if err := db.QueryRow(`SELECT writer FROM state`).Scan(&writer); err != nil {
 		t.Fatal(err)
 	}
 	add(t, first, 1, 6)
 	flush(t, first, 6)
-	second := open(t, small(dir))
-	commit(t, second)
+	answer := make(chan error, 1)
+	go func() { answer <- first.Commit(context.Background()) }()
+	<-placed
+	commit(t, open(t, small(dir)))
 	if _, err := db.Exec(`UPDATE state SET writer = ?`, writer); err != nil {
 		t.Fatal(err)
 	}
-	if err := first.Commit(t.Context()); err == nil {
-		t.Error("the rows are in the table twice")
+	close(goOn)
+	if err := <-answer; event.CodeOf(err) != event.Conflict {
+		t.Errorf("the first one's commit: %v", err)
 	}
 	first.Close()
 	expect(t, open(t, small(dir)), 6)

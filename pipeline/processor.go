@@ -117,10 +117,23 @@ func (p *Processor) Run(ctx context.Context, ready func()) error {
 	case ctx.Err() == nil:
 		return p.stop(err)
 	}
-	if err := p.flush(context.WithoutCancel(ctx)); err != nil {
-		return err
+	if err := p.last(context.WithoutCancel(ctx)); err != nil {
+		return p.stop(err)
 	}
 	p.stop(errStopped())
+	return nil
+}
+
+// last makes the last flush and waits until it is stored.
+func (p *Processor) last(ctx context.Context) error {
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	view, err := p.Lake.Wait(ctx, p.flushed)
+	if err != nil {
+		return fmt.Errorf("flush the lake: %w", err)
+	}
+	view.Release()
 	return nil
 }
 
@@ -177,11 +190,12 @@ func (p *Processor) prepareSafely(line []byte, e *event.Event, seq event.Seq, at
 	defer func() {
 		if r := recover(); r != nil {
 			p.Log.Error("prepare panicked", "seq", seq, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			e.Seq, e.ReceivedAt = seq, at // whatever it had come to
+			if e.Seq != seq { // it had not even begun
+				*e = event.Event{Seq: seq, ReceivedAt: at}
+			}
 			outcome = event.Outcome{Stage: "prepare", Result: event.Quarantined, Reason: "internal"}
 		}
 	}()
-	*e = event.Event{}
 	return p.Prepare.Line(line, e)
 }
 

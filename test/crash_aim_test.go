@@ -47,19 +47,19 @@ func aims() []aim {
 
 func isSegment(name string) bool { return strings.HasSuffix(name, ".jsonl.zst") }
 
-// watch is an open inotify on the folders of an aim.
-type watch struct {
+// sight is an open inotify on the folders of an aim.
+type sight struct {
 	aim  aim
 	file *os.File
 	buf  [64 << 10]byte
 }
 
-func (a aim) watch(data string) (*watch, error) {
+func (a aim) watch(data string) (*sight, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("inotify: %w", err)
 	}
-	w := &watch{aim: a, file: os.NewFile(uintptr(fd), "inotify")}
+	w := &sight{aim: a, file: os.NewFile(uintptr(fd), "inotify")}
 	for _, pattern := range a.dirs {
 		dirs, err := filepath.Glob(filepath.Join(data, pattern))
 		if err != nil {
@@ -77,10 +77,10 @@ func (a aim) watch(data string) (*watch, error) {
 	return w, nil
 }
 
-func (w *watch) close() error { return w.file.Close() }
+func (w *sight) close() error { return w.file.Close() }
 
 // wait returns at the hit after skip others.
-func (w *watch) wait(skip int, limit time.Duration) error {
+func (w *sight) wait(skip int, limit time.Duration) error {
 	if err := w.file.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}

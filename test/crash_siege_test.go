@@ -145,7 +145,7 @@ func (g *siege) send(ctx context.Context, source, n int) {
 			continue
 		}
 		g.ledger.ack(batch)
-		pause(ctx, 6*time.Millisecond) // a load of about 4,000 events a second
+		pause(ctx, 15*time.Millisecond) // a load of some 10,000 events a second
 	}
 }
 

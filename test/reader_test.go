@@ -24,7 +24,7 @@ type reader struct {
 	last     int64 // the highest seq of an answer
 	verified int   // acknowledged events that were looked for
 	answers  int
-	raw      int // rows of raw.events at the end
+	raw      int           // rows of raw.events at the end
 	life     int           // that the newest answer came from
 	answered chan struct{} // has an element after an answer
 }

@@ -77,19 +77,24 @@ func (s *sender) close() error {
 }
 
 func (s *sender) send(batch []byte) error {
+	return sendEvents(s.ctx, s.client, s.path, "application/x-ndjson", batch)
+}
+
+// sendEvents posts a body of events until the server takes it, refuses it, or could not take it for retryFor.
+func sendEvents(ctx context.Context, c *client, path, contentType string, body []byte) error {
 	pause := 100 * time.Millisecond
 	for began := time.Now(); ; pause = min(2*pause, 5*time.Second) {
-		resp, err := s.client.do(s.ctx, "POST", s.path, bytes.NewReader(batch), "application/x-ndjson")
+		resp, err := c.do(ctx, "POST", path, bytes.NewReader(body), contentType)
 		if err == nil {
 			return resp.Body.Close()
 		}
-		if !retryable(err) || s.ctx.Err() != nil || time.Since(began) > retryFor {
+		if !retryable(err) || ctx.Err() != nil || time.Since(began) > retryFor {
 			return err
 		}
 		select {
 		case <-time.After(pause):
-		case <-s.ctx.Done():
-			return s.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (r *draws) next() uint64 {
 	return scramble(uint64(*r))
 }
 
-// unit is in [0, 1).
+// unit is in [0, 1). Scaling by a power of two is exact, so it may be fused with a sum.
 func (r *draws) unit() float64 { return float64(r.next()>>11) / (1 << 53) }
 
 // below is in [0, n).
@@ -87,11 +87,15 @@ func (r *draws) beta(a, b float64) float64 {
 	return x / (x + r.gamma(b))
 }
 
-func (r *draws) poisson(mean float64) int {
+func (r *draws) poisson(mean float64) (n int) {
+	const step = 16 // above, the limit would be lost in rounding
+	for ; mean > step; mean -= step {
+		n += r.poisson(step)
+	}
 	limit, p := exp(-mean), 1.0
-	for k := 0; ; k++ {
+	for ; ; n++ {
 		if p *= r.unit(); p <= limit {
-			return k
+			return n
 		}
 	}
 }

@@ -29,7 +29,7 @@ const History = 548
 // Options choose a world.
 type Options struct {
 	Seed      uint64
-	Customers int       // at least 1; they make about 70 lines each
+	Customers int       // at least 1; they make about 75 lines each
 	End       time.Time // the moment at which it stops; to the millisecond
 	Days      int       // only what was sent first in so many days before the end's day is written; 0 or more than History: all
 

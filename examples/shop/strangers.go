@@ -18,12 +18,7 @@ func (l *lives) strangers() {
 	r := keyed(w.seed, forStrangers, uint64(l.day), 0)
 	growth := 1 + float64(.5*float64(l.day))/History
 	mean := .0060 * float64(w.customers) * w.calendar.visits[l.day] * growth
-	count := 0
-	for ; mean > 300; mean -= 300 {
-		count += r.poisson(300)
-	}
-	count += r.poisson(mean)
-	for i := range min(count, w.stride()) {
+	for i := range min(r.poisson(mean), w.stride()) {
 		n := w.customers + l.day*w.stride() + i
 		p := w.stranger(n)
 		for again := range 1 + r.below(2) {
