@@ -430,6 +430,27 @@ func TestVerifyNamesTheDamagedFile(t *testing.T) {
 	}
 }
 
+func TestVerifyReadsTheTablesMetadata(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"snap-*.avro", "*-m*.avro", "*.metadata.json"} {
+		dir := t.TempDir()
+		l := open(t, small(dir))
+		add(t, l, 1, 6)
+		flush(t, l, 6)
+		commit(t, l)
+		names, err := filepath.Glob(filepath.Join(dir, "clean/events/metadata", pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, names, err)
+		}
+		if err := os.Truncate(names[len(names)-1], 50); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := l.Verify(t.Context()); err != nil || len(r.Problems) != 1 {
+			t.Errorf("%s cut short: %+v, %v", pattern, r, err)
+		}
+	}
+}
+
 func TestAMissingHotFileIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,13 @@ import (
 	"kith/prepare"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		f.Value.Set("8") // each opens stores and syncs files several times: more by -rapid.checks
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // fataler is what the worlds need of a test, also of one that rapid runs.
 type fataler interface {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -22,6 +23,8 @@ type siege struct {
 	keys   [2]string
 	token  string
 	http   *http.Client
+
+	diskless atomic.Bool // the disk is gone under the server: reading may fail, too
 
 	mu     sync.Mutex
 	url    string        // "" while the server is down

@@ -35,10 +35,14 @@ func TestPowerCut(t *testing.T) {
 	}
 	for i := range cuts {
 		a := all[(at+i)%len(all)]
-		g.strike(a, rng, v.cut)
+		g.strike(a, rng, func() {
+			g.diskless.Store(true)
+			v.cut()
+		})
 		time.Sleep(100 * time.Millisecond) // a 200 after the cut would be found lost
 		g.s.kill()
-		v.remount(0)
+		v.remount()
+		g.diskless.Store(false)
 		t.Logf("power cut at %s", a.name)
 		g.restart(all[(at+i+1)%len(all)])
 		if err := r.wait(30 * time.Second); err != nil {
@@ -59,7 +63,7 @@ func firstMoments(t *testing.T, v *volume, flags []string) {
 	}
 	v.cut()
 	s.kill()
-	v.remount(0)
+	v.remount()
 	if err := s.start(); err != nil {
 		t.Fatalf("after a power cut in the first moments: %v", err)
 	}
@@ -109,7 +113,7 @@ func newVolume(t testing.TB, size int64) *volume {
 	if err := os.Mkdir(v.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	v.mount(0)
+	v.mount()
 	t.Cleanup(v.unmount)
 	return v
 }
@@ -122,9 +126,9 @@ func command(name string, args ...string) (string, error) {
 	return string(bytes.TrimSpace(out)), nil
 }
 
-func (v *volume) mount(flags uintptr) {
+func (v *volume) mount() {
 	v.t.Helper()
-	if err := unix.Mount(v.device, v.dir, "ext4", flags, ""); err != nil {
+	if err := unix.Mount(v.device, v.dir, "ext4", 0, "errors=remount-ro"); err != nil {
 		v.t.Fatalf("mount %s: %v", v.device, err)
 	}
 }
@@ -145,10 +149,10 @@ func (v *volume) unmount() {
 }
 
 // remount unmounts and mounts, which replays the file system's journal as after a power cut.
-func (v *volume) remount(flags uintptr) {
+func (v *volume) remount() {
 	v.t.Helper()
 	v.unmount()
-	v.mount(flags)
+	v.mount()
 }
 
 // cut makes the file system forget all that it has not written yet, its own journal's buffers too, and take nothing more.

@@ -51,15 +51,15 @@ func (r *reader) run(ctx context.Context) {
 	}
 }
 
-// excuse accepts an error only if the server was on its way down: a broken connection, or a 503 from one whose disk is
-// gone.
+// excuse accepts an error only if the server was on its way down: a broken connection, a 503, or any refusal from one
+// whose disk is gone.
 func (r *reader) excuse(ctx context.Context, life int, err error) {
 	var wrong *wrongAnswer
 	var refused *answerError
 	switch {
 	case errors.As(err, &wrong):
 		r.siege.wrong("answer %d, in life %d: %w", r.answers+1, life, err)
-	case errors.As(err, &refused) && refused.status != http.StatusServiceUnavailable:
+	case errors.As(err, &refused) && refused.status != http.StatusServiceUnavailable && !r.siege.diskless.Load():
 		r.siege.wrong("the reader was refused in life %d: %w", life, err)
 	}
 	r.siege.tripped(ctx, life)

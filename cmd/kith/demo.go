@@ -61,7 +61,7 @@ func (d *demoCommand) Run(ctx context.Context, t *target, o *output) error {
 			stop()
 			return nil
 		}
-		report.welcome(url, config.Admin.Email)
+		report.welcome(url)
 		return nil
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -83,7 +83,7 @@ type demoMark struct {
 	Keys      map[string]string `json:"keys"`               // write keys by source
 
 	path   string
-	resume bool // it was there before
+	resume bool // the folder was a demo's before
 }
 
 const (
@@ -143,13 +143,15 @@ func (d *demoCommand) config(folder string, mark *demoMark) (app.Config, error) 
 	if isDefault(all, "log.level") {
 		config.Log.Level = "warn"
 	}
-	if config.Admin.Email != "" { // the environment names one
-		if mark.Email, mark.Password = config.Admin.Email, ""; !mark.resume {
-			return config, mark.save()
+	if !mark.resume && config.Admin.Email != "" { // the environment names one
+		mark.Email, mark.Password = config.Admin.Email, ""
+		if err := mark.save(); err != nil {
+			return config, err
 		}
-		return config, nil
 	}
-	config.Admin.Email, config.Admin.Password = mark.Email, mark.Password
+	if mark.Password != "" {
+		config.Admin.Email, config.Admin.Password = mark.Email, mark.Password
+	}
 	return config, nil
 }
 

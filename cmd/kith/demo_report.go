@@ -27,18 +27,18 @@ func (r *demoReport) questions() []question {
 	return []question{
 		{"How did the last six months go?", `
   SELECT strftime(ts AT TIME ZONE 'Europe/Berlin', '%Y-%m') AS month, count(*) AS orders,
-         sum(total) AS revenue, round(avg(total), 2) AS average, count(*) - count(total) AS no_total
+         round(sum(total), 2) AS revenue, round(avg(total), 2) AS average, count(*) - count(total) AS no_total
   FROM clean.events WHERE event = 'Order Completed'
   GROUP BY month ORDER BY month DESC LIMIT 6`},
 		{"How many visitors of the last 30 days went how far?", `
   SELECT event AS step, count(DISTINCT anonymous_id) AS visitors,
-         round(100 * visitors / max(visitors) OVER (), 1) AS percent
+         (100 * visitors / max(visitors) OVER ())::DECIMAL(4, 1) AS percent
   FROM clean.events
   WHERE event IN ('Product Viewed', 'Product Added', 'Checkout Started', 'Order Completed')
     AND ts >= '` + day(30) + `' AND bot IS NOT TRUE
   GROUP BY step ORDER BY visitors DESC`},
 		{"Where did the orders of the last 90 days come from?", `
-  SELECT coalesce(utm_source, '(direct)') AS campaign, count(*) AS orders, sum(total) AS revenue,
+  SELECT coalesce(utm_source, '(direct)') AS campaign, count(*) AS orders, round(sum(total), 2) AS revenue,
          count(*) FILTER (source = 'app') AS in_app,
          count(*) FILTER (source = 'web' AND device = 'phone') AS on_phone,
          count(*) FILTER (device = 'desktop') AS on_desktop
@@ -83,14 +83,14 @@ func (r *demoReport) leftOut(ctx context.Context) error {
 }
 
 // welcome says where it is served, last, so that it stays on the screen.
-func (r *demoReport) welcome(url, email string) {
+func (r *demoReport) welcome(url string) {
 	m := r.mark
 	fmt.Fprintf(r.out, "\nQuillfern is made up: nobody in it exists. %s customers, %d days until %s, seed %d.\n",
 		thousands(m.Customers), m.Days, m.End.Format("2 January 2006"), m.Seed)
 	if m.resume {
-		fmt.Fprintf(r.out, "It was in %s already; for another one, name another folder with --data.\n", r.folder)
+		fmt.Fprintf(r.out, "It is the one that %s holds; for another one, name another folder with --data.\n", r.folder)
 	}
-	fmt.Fprintf(r.out, "\n  Open      %s\n  Log in    %s\n", url, email)
+	fmt.Fprintf(r.out, "\n  Open      %s\n  Log in    %s\n", url, m.Email)
 	if m.Password != "" {
 		fmt.Fprintf(r.out, "  Password  %s\n", m.Password)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -38,7 +39,10 @@ type commands struct {
 	DuckWorker duckWorkerCommand `cmd:"" name:"duck-worker" hidden:""`
 }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	log.SetOutput(io.Discard) // iceberg-go writes there what is no matter, such as old metadata that is gone already
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run is main without the process: what the arguments ask for, and the exit code (0 ok, 1 failed, 2 wrong use).
 func run(args []string, stdout, stderr io.Writer) int {

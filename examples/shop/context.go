@@ -47,7 +47,7 @@ func (x *writer) context() {
 		x.integer(int(x.e.day) / 14)
 		x.put(`"}`)
 	}
-	c := &countries[x.p.country]
+	c := countries[x.p.country]
 	x.put(`,"ip":"`)
 	x.address4()
 	x.put(`","locale":"`, c.locale, `","timezone":"`, c.zone, `","consent":{"categoryPreferences":{"Functional":true,"Analytics":`)

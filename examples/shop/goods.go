@@ -92,7 +92,7 @@ func (w *World) basket(number int, p *person, order uint32, day int, buf []item)
 	r := keyed(w.seed, forBasket, uint64(number), uint64(order))
 	b.items = buf[:0]
 	sum := int32(0)
-	for range 1 + r.poisson(p.kind.traits().items) {
+	for range 1 + r.poisson(traitsOf[p.kind].items) {
 		quantity := int32(1)
 		if r.chance(.10) {
 			quantity += int32(1 + r.below(2))

@@ -68,9 +68,8 @@ type traits struct {
 	accountRate float64
 }
 
-func (k kind) traits() *traits { return &table[k] }
-
-var table = [kinds]traits{
+// traitsOf the kinds: all that makes one differ from the others.
+var traitsOf = [kinds]traits{
 	devoted: {.08, 32, 2.5, .12, .0006, [exposures]float64{.012, .110, .002, .006, .004}, .20, 1.5, .35, .15, .25, .06, .60, 14, even,
 		[categories]float64{3, 1, 1, 2, 2, 2, 1, 1}, .75, 19, .95},
 	regular: {.21, 52, 1.8, .28, .0010, [exposures]float64{.085, .060, .002, .006, .006}, .11, 1.1, .1, .12, .22, .07, .54, 14, even,

@@ -53,14 +53,13 @@ func (w *World) expose(p *person, why reason, day int, by float64) {
 
 // hazards are the chances to leave on the day, by reason.
 func (l *lives) hazards(p *person) (h [lostInterest + 1]float64) {
-	k := p.kind.traits()
 	answer := p.answer(l.day)
 	for why := range exposures {
 		if p.hurtOn[why] != never {
-			h[why] = k.hurt[why] * float64(p.tender) * l.w.exposure(p, why, l.day) * answer.hazard
+			h[why] = traitsOf[p.kind].hurt[why] * float64(p.tender) * l.w.exposure(p, why, l.day) * answer.hazard
 		}
 	}
-	h[lostInterest] = k.base * answer.hazard
+	h[lostInterest] = traitsOf[p.kind].base * answer.hazard
 	return h
 }
 
@@ -141,7 +140,7 @@ func (l *lives) mayReturn(p *person, r *draws) (fade float64) {
 		p.since = int16(l.day) - int16(math.Min(60, .6/float64(p.rate)))
 		return 1
 	}
-	span := p.kind.traits().fade
+	span := traitsOf[p.kind].fade
 	if p.reason == lostInterest {
 		span *= 2
 	}
@@ -155,7 +154,7 @@ func (l *lives) mayReturn(p *person, r *draws) (fade float64) {
 func (l *lives) rates(p *person, fade float64) (orders, visits float64) {
 	orders = float64(p.rate) * l.w.calendar.orders[p.kind][l.day]
 	since := float64(l.day - int(p.since))
-	switch p.kind.traits().rhythm {
+	switch traitsOf[p.kind].rhythm {
 	case even:
 		x := since * float64(p.rate)
 		orders *= math.Min(1.5, .12+float64(1.6*x*x))

@@ -6,7 +6,7 @@ func (l *lives) order(n int, p *person, r *draws) {
 	var buf [24]item
 	nth := uint32(p.orders) + 1
 	b := l.w.basket(n, p, nth, l.day, buf[:])
-	if inShop := r.chance(1.75 * p.kind.traits().store); inShop && p.is(hasCard) && l.w.calendar.weekday[l.day] != 0 { // closed on Sunday
+	if inShop := r.chance(1.75 * traitsOf[p.kind].store); inShop && p.is(hasCard) && l.w.calendar.weekday[l.day] != 0 { // closed on Sunday
 		l.paid(p, b.total)
 		return
 	}
@@ -104,7 +104,7 @@ func (l *lives) ticket(p *person, r *draws, delivered int, late bool) {
 }
 
 func (l *lives) refund(n int, p *person, r *draws, order uint32, b basket, delivered int) {
-	if !r.chance(p.kind.traits().refunds) {
+	if !r.chance(traitsOf[p.kind].refunds) {
 		return
 	}
 	cents := b.total

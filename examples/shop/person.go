@@ -81,7 +81,7 @@ func (w *World) birth(n int) person {
 	r := keyed(w.seed, forBirth, uint64(n), 0)
 	shares := make([]float64, 0, 16)
 	for k := range kinds {
-		shares = append(shares, k.traits().share)
+		shares = append(shares, traitsOf[k].share)
 	}
 	p := person{kind: kind(r.pick(shares...)), last: never, lapsed: never, boxNext: -1, acted: never}
 	for i := range p.hurtOn {
@@ -116,7 +116,7 @@ func (w *World) birth(n int) person {
 
 // character is what follows from the kind.
 func (w *World) character(p *person, r *draws) {
-	k := p.kind.traits()
+	k := traitsOf[p.kind]
 	if r.chance(k.women) {
 		p.woman = 1
 	}

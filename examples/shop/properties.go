@@ -85,7 +85,7 @@ func (x *writer) order() {
 		x.put(`,"coupon":"`, b.coupon, `"`)
 	}
 	x.put(`,"currency":"EUR"`)
-	if c := &countries[x.p.country]; c.currency != "EUR" {
+	if c := countries[x.p.country]; c.currency != "EUR" {
 		x.put(`,"shown_currency":"`, c.currency, `","shown_total":`)
 		x.cents(int32(float64(b.total) * c.rate))
 	}

@@ -287,7 +287,7 @@ func TestShares(t *testing.T) {
 		counts[p.kind]++
 	}
 	for k := range kinds {
-		if got, want := counts[k]/20_000, k.traits().share; math.Abs(got-want) > .01 {
+		if got, want := counts[k]/20_000, traitsOf[k].share; math.Abs(got-want) > .01 {
 			t.Errorf("%s: share %.3f, want %.3f", k, got, want)
 		}
 	}

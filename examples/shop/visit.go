@@ -202,8 +202,7 @@ func (v *visit) wander() {
 
 // where says whether the person comes by the web or the app.
 func (p *person) where(r *draws) source {
-	k := p.kind.traits()
-	share := k.app / (1 - k.store)
+	share := traitsOf[p.kind].app / (1 - traitsOf[p.kind].store)
 	if p.kind != appNative && !p.is(takesPush) {
 		share *= .3
 	}

@@ -1,0 +1,211 @@
+package test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFaultDiskFull fills the disk below the watermark under load: events are refused with the reason, queries go on,
+// and all goes on by itself when there is room again.
+func TestFaultDiskFull(t *testing.T) {
+	slow(t)
+	v := newVolume(t, 400<<20)
+	g := besiege(t, filepath.Join(v.dir, "data"), "--journal-min-free", "64MB", "--lake-flush-interval", "100ms", "--lake-commit-rows", "2000", "--lake-commit-interval", "500ms")
+	r := g.begin()
+	if err := r.wait(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	v.fill(32 << 20)
+	refused := g.refusal(10 * time.Second)
+	if refused.status != http.StatusServiceUnavailable || !strings.Contains(refused.text, "disk nearly full") {
+		t.Errorf("below the watermark: %v", refused)
+	}
+	if err := r.more(3, 20*time.Second); err != nil {
+		t.Errorf("queries while the disk is nearly full: %v", err)
+	}
+	v.free()
+	g.accepted(10 * time.Second)
+	g.finish(r)
+}
+
+// TestFaultDiskGone takes the disk away under load, once by making it read-only, as ext4 does when it finds itself
+// damaged, and once so that every access answers EIO. Events are refused with the reason, the server says that it is
+// not ready and ends by itself after half a minute; with a disk again everything acknowledged is there.
+func TestFaultDiskGone(t *testing.T) {
+	slow(t)
+	for _, c := range []struct {
+		name, says string
+		harm       func(v *volume)
+		reads      bool // go on
+	}{
+		{"read-only", "read-only file system", (*volume).readOnly, true},
+		{"EIO", "input/output error", (*volume).cut, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v := newVolume(t, 400<<20)
+			g := besiege(t, filepath.Join(v.dir, "data"), "--journal-min-free", "16MB")
+			r := g.begin()
+			if err := r.wait(30 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+			g.diskless.Store(true)
+			began := time.Now()
+			c.harm(v)
+			refused := g.refusal(10 * time.Second)
+			if refused.status != http.StatusServiceUnavailable || !strings.Contains(strings.ToLower(refused.text), c.says) {
+				t.Errorf("an event: %v; want a 503 that says %q", refused, c.says)
+			}
+			if status, text := g.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(strings.ToLower(text), c.says) {
+				t.Errorf("/readyz: %d %s; want a 503 that says %q", status, text, c.says)
+			}
+			if c.reads {
+				lines, err := g.query(t.Context(), g.s.url, "SELECT count(*) FROM (SELECT 1 FROM clean.events LIMIT 5)")
+				if err != nil || len(lines) != 1 || lines[0] != "5" {
+					t.Errorf("a query: %q, %v", lines, err)
+				}
+			}
+			select {
+			case <-g.s.exited:
+			case <-time.After(60 * time.Second):
+				t.Error("the server does not end by itself")
+				g.s.kill()
+			}
+			if took := time.Since(began); took < 20*time.Second {
+				t.Errorf("the server ended after %s already: %s", took, g.s.log)
+			}
+			if code := g.s.cmd.ProcessState.ExitCode(); code != 1 {
+				t.Errorf("it ended with exit code %d, want 1", code)
+			}
+			g.closed()
+			v.repair()
+			g.diskless.Store(false)
+			if err := g.s.start(); err != nil {
+				t.Fatal(err)
+			}
+			g.opened()
+			if err := r.wait(30 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+			g.finish(r)
+		})
+	}
+}
+
+// refusal sends an event until one is refused.
+func (g *siege) refusal(limit time.Duration) *answerError {
+	g.t.Helper()
+	for began := time.Now(); time.Since(began) < limit; time.Sleep(20 * time.Millisecond) {
+		var answer *answerError
+		if err := g.one(); errors.As(err, &answer) {
+			return answer
+		}
+	}
+	g.t.Fatal("events are still accepted")
+	return nil
+}
+
+// accepted sends events until one is accepted.
+func (g *siege) accepted(limit time.Duration) {
+	g.t.Helper()
+	var err error
+	for began := time.Now(); time.Since(began) < limit; time.Sleep(20 * time.Millisecond) {
+		if err = g.one(); err == nil {
+			return
+		}
+	}
+	g.t.Fatalf("events are still refused: %v", err)
+}
+
+func (g *siege) one() error {
+	batch := g.ledger.take(0, 1, time.Now())
+	path, body := g.ledger.body(batch, time.Now())
+	err := g.post(g.t.Context(), g.s.url+path, g.keys[0], body)
+	if err != nil {
+		g.ledger.fail(0, batch)
+		return err
+	}
+	g.ledger.ack(batch)
+	return nil
+}
+
+func (g *siege) get(path string) (status int, text string) {
+	g.t.Helper()
+	req, err := http.NewRequest("GET", g.s.url+path, nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	body, err := g.do(req)
+	if answer := (*answerError)(nil); errors.As(err, &answer) {
+		return answer.status, answer.text
+	}
+	if err != nil {
+		g.t.Error(err)
+		return 0, ""
+	}
+	return http.StatusOK, string(body)
+}
+
+// more returns when n more answers have come.
+func (r *reader) more(n int, limit time.Duration) error {
+	deadline := time.After(limit)
+	for range n {
+		select {
+		case <-r.answered:
+		case <-deadline:
+			return fmt.Errorf("no answer within %s", limit)
+		}
+	}
+	return nil
+}
+
+// fill takes all but so many bytes of the disk; free gives them back.
+func (v *volume) fill(left int64) {
+	v.t.Helper()
+	var at unix.Statfs_t
+	if err := unix.Statfs(v.dir, &at); err != nil {
+		v.t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(v.dir, "ballast"))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(at.Bavail)*at.Bsize-left); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func (v *volume) free() {
+	v.t.Helper()
+	if err := os.Remove(filepath.Join(v.dir, "ballast")); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// readOnly tells ext4 that it has found an error, upon which it takes no more writes.
+func (v *volume) readOnly() {
+	v.t.Helper()
+	trigger := filepath.Join("/sys/fs/ext4", filepath.Base(v.device), "trigger_fs_error")
+	if err := os.WriteFile(trigger, []byte("a test"), 0); err != nil {
+		v.t.Skipf("SKIPPED, AND THIS IS A TEST THAT COUNTS: ext4 cannot be told of an error: %v", err)
+	}
+}
+
+// repair is what an owner does after a disk had failed.
+func (v *volume) repair() {
+	v.t.Helper()
+	v.unmount()
+	if out, err := command("e2fsck", "-fy", v.device); err != nil {
+		v.t.Logf("e2fsck: %s %v", out, err) // it fails if it mended something
+	}
+	v.mount()
+}
