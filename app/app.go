@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,8 +51,10 @@ type App struct {
 	started time.Time
 	version string
 	program string // what runs query processes: this binary
+	grace   time.Duration
 	group   lifecycle.Group
-	up      chan struct{} // closed when every part has started
+	up      chan struct{}         // closed when every part has started
+	stopped atomic.Pointer[error] // why no more events go to the lake; nil while they do
 	url     chan string
 
 	folder    *Folder
@@ -80,10 +83,13 @@ func WithVersion(v string) Option { return func(a *App) { a.version = v } }
 // WithProgram names the binary that has the command duck-worker, where that is not this process's own.
 func WithProgram(path string) Option { return func(a *App) { a.program = path } }
 
+// WithGrace is how long requests may take to end when the process is told to; 10 seconds if it is not given.
+func WithGrace(d time.Duration) Option { return func(a *App) { a.grace = d } }
+
 // Open takes the data folder and opens every store in it; nothing runs yet. The error names what does not open; then
 // nothing stays open.
 func Open(ctx context.Context, c Config, options ...Option) (_ *App, err error) {
-	a := &App{config: c, started: time.Now(), version: "dev", up: make(chan struct{}), url: make(chan string, 1), metrics: prometheus.NewRegistry()}
+	a := &App{config: c, started: time.Now(), version: "dev", grace: 10 * time.Second, up: make(chan struct{}), url: make(chan string, 1), metrics: prometheus.NewRegistry()}
 	a.log = newLog(c.Log)
 	if a.program, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -153,13 +159,20 @@ func newLog(c LogConfig) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
-// process carries events from the journal to the lake.
+// process carries events from the journal to the lake. When it cannot go on, what is stored can still be asked for and
+// events are still taken, until the process ends.
 func (a *App) process(ctx context.Context, ready func()) error {
-	return a.stores.processor.Run(ctx, ready)
+	err := a.stores.processor.Run(ctx, ready)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	a.stopped.Store(&err)
+	a.log.Error("the lake takes no more events", "err", err, "ends in", lastWords)
+	return linger(ctx, err)
 }
 
-// watch ends the process some time after the journal has failed, so that a supervisor starts it anew; until then it
-// answers queries and says why it takes no events.
+// watch ends the process some time after the journal has failed; until then it answers queries and says why it takes no
+// events.
 func (a *App) watch(ctx context.Context, ready func()) error {
 	ready()
 	select {
@@ -167,13 +180,21 @@ func (a *App) watch(ctx context.Context, ready func()) error {
 		return nil
 	case <-a.journal.Failed():
 	}
-	a.log.Error("the journal has failed; this process takes no more events and ends in 30 s", "err", a.journal.Poisoned())
+	a.log.Error("the journal has failed; this process takes no more events", "err", a.journal.Poisoned(), "ends in", lastWords)
+	return linger(ctx, fmt.Errorf("the journal has failed: %w", a.journal.Poisoned()))
+}
+
+// lastWords is how long a process that cannot do its work any more says so, before it ends for a supervisor to start it
+// anew.
+const lastWords = 30 * time.Second
+
+// linger returns err after lastWords, or when the process is stopped.
+func linger(ctx context.Context, err error) error {
 	select {
 	case <-ctx.Done():
-		return nil
-	case <-time.After(30 * time.Second):
-		return fmt.Errorf("the journal has failed: %w", a.journal.Poisoned())
+	case <-time.After(lastWords):
 	}
+	return err
 }
 
 // socket serves commands on this machine.
@@ -208,7 +229,7 @@ func (a *App) http(ctx context.Context, ready func()) error {
 func (a *App) serveUntil(ctx context.Context, ready func(), server *http.Server, listener net.Listener) error {
 	drained := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
 		defer cancel()
 		err := server.Shutdown(grace)
 		if err != nil {

@@ -82,12 +82,10 @@ type LogConfig struct {
 // LoadConfig reads the configuration: defaults, then the file (kith.yaml in the data folder if none is named), then the
 // environment, then flags by setting name. It returns every setting with where its value came from.
 func LoadConfig(file string, flags map[string]string) (Config, []settings.Setting, error) {
-	in := settings.Inputs{File: file, Environ: os.Environ(), Also: []string{"KITH_TOKEN", "KITH_SERVER", "KITH_CONFIG"}, Flags: flags}
+	in := settings.Inputs{File: file, Environ: os.Environ(), Also: []string{"KITH_TOKEN", "KITH_SERVER", "KITH_CONFIG", "KITH_USER_PASSWORD"}, Flags: flags}
 	if file == "" {
 		var c Config
-		if _, err := settings.Load(&c, in); err != nil {
-			return c, nil, err
-		}
+		_, _ = settings.Load(&c, in) // only for the folder: what is wrong is told below, together with what is in the file
 		in.File, in.Optional = filepath.Join(c.Data, "kith.yaml"), true
 	}
 	var c Config

@@ -31,7 +31,7 @@ func OpenFolder(path string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := makeFolder(path); err != nil {
 		return nil, &event.Error{Code: event.Unavailable, Message: "the data folder cannot be made", Place: event.Place{File: path}, Err: err}
 	}
 	lock, err := os.OpenFile(filepath.Join(path, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
@@ -71,14 +71,14 @@ func (f *Folder) version() error {
 	path := f.Path("VERSION")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f.begin(path)
+		return f.writeVersion(path)
 	}
 	if err != nil {
 		return fmt.Errorf("read the folder's version: %w", err)
 	}
 	n, err := strconv.Atoi(string(bytes.TrimSpace(text)))
-	if err != nil {
-		return &event.Error{Code: event.Corrupt, Message: "VERSION is no number", Place: event.Place{File: path, Value: string(text)}}
+	if err != nil || n < 1 {
+		return &event.Error{Code: event.Corrupt, Message: "VERSION is no version", Place: event.Place{File: path, Value: string(text)}}
 	}
 	if n > folderVersion {
 		return event.Errorf(event.Unavailable, "the data folder has version %d, this Kith knows %d", n, folderVersion).WithHint("use a newer Kith")
@@ -86,38 +86,52 @@ func (f *Folder) version() error {
 	return nil
 }
 
-// begin writes the version into a new folder, and makes it and the folder's name durable: a file that a power cut left
-// empty would be taken for damage.
-func (f *Folder) begin(path string) error {
-	tmp := path + ".new"
-	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// writeVersion writes the file whole or not at all: after a power cut a half one would keep a folder shut that has
+// events in it.
+func (f *Folder) writeVersion(path string) error {
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the folder's version: %w", err)
 	}
 	_, err = fmt.Fprintln(file, folderVersion)
-	if err == nil {
-		err = file.Sync()
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(path+".new", path)
 	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(tmp, path)
-	}
-	for _, dir := range []string{f.path, filepath.Dir(f.path)} {
-		if err == nil {
-			err = syncDir(dir)
-		}
-	}
-	if err != nil {
+	if err = errors.Join(err, syncFolder(f.path)); err != nil {
 		return fmt.Errorf("write the folder's version: %w", err)
 	}
 	return nil
 }
 
-func syncDir(path string) error {
-	dir, err := os.Open(path)
+// makeFolder makes a folder and those above it, each so that a power cut does not take it away again.
+func makeFolder(path string) error {
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+		if err := makeFolder(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		info, err := os.Stat(path)
+		if err == nil && !info.IsDir() {
+			err = &fs.PathError{Op: "mkdir", Path: path, Err: unix.ENOTDIR}
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes the names in a folder last.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // Path joins names to the folder's path.

@@ -70,6 +70,8 @@ func (a *App) reasons() (why []string) {
 	}
 	if err := a.stores.lake.Status().Err; err != nil {
 		why = append(why, "the lake has stopped: "+err.Error())
+	} else if err := a.stopped.Load(); err != nil {
+		why = append(why, "no event goes to the lake any more: "+(*err).Error())
 	}
 	return why
 }

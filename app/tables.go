@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"kith/event"
@@ -58,6 +59,11 @@ func (t tables) pin(ctx context.Context, want query.Want) (*lake.View, error) {
 		next = max(want.Seq, want.AfterSeq) + 1
 	}
 	view, err := t.stores.processor.Fresh(ctx, next)
+	if e := (*event.Error)(nil); errors.As(err, &e) && e.Code == event.Unavailable {
+		if stored := t.stores.lake.Checkpoint().Next; stored > 1 && stored < next {
+			return nil, e.WithHint("AS OF SEQ %d reads what is stored; the log of the server says why the rest is not", stored-1)
+		}
+	}
 	if err != nil || want.Seq == 0 {
 		return view, err
 	}

@@ -47,7 +47,7 @@ func (d *demoCommand) Run(ctx context.Context, t *target, o *output) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	err = runServer(ctx, config, func(_ *app.App, url string) error {
+	err = runServer(ctx, config, func(a *app.App, url string) error {
 		local := t.local(func() error { return nil })
 		defer local.close()
 		if err := mark.fill(ctx, local, url, o); err != nil {
@@ -61,7 +61,7 @@ func (d *demoCommand) Run(ctx context.Context, t *target, o *output) error {
 			stop()
 			return nil
 		}
-		report.welcome(url)
+		report.welcome(a, url)
 		return nil
 	})
 	if errors.Is(err, syscall.EADDRINUSE) {

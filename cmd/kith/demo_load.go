@@ -36,7 +36,10 @@ func (m *demoMark) fill(ctx context.Context, local *client, url string, o *outpu
 		bar.tick()
 		return load.add(l)
 	})
-	if err = errors.Join(err, load.close()); err != nil {
+	if closing := load.close(); err == nil {
+		err = closing
+	}
+	if err != nil {
 		return err
 	}
 	bar.done()
@@ -116,9 +119,12 @@ func (d *demoLoad) add(l *shop.Line) error {
 	return d.streams[l.Source].add(l, l.Received.Before(d.lastDay))
 }
 
+// close waits until all is durable. When one stream fails the others do for the same reason, so one error is enough.
 func (d *demoLoad) close() (err error) {
 	for _, s := range d.streams {
-		err = errors.Join(err, s.close())
+		if closing := s.close(); err == nil {
+			err = closing
+		}
 	}
 	return err
 }
@@ -147,8 +153,8 @@ type demoBody struct {
 
 const segmentEvents = 100 // in a batch, as the libraries have it
 
-// add takes a line. Two kinds of good lines cannot go by the way they should: a broken one makes Segment's door refuse
-// its whole batch, and the native door a body that has nothing else.
+// add takes a line. A broken one goes to the native door whatever its day, because Segment's door would refuse the
+// batch that it is in; and a good line goes with it, because no door takes a body of which it can read nothing.
 func (s *demoStream) add(l *shop.Line, history bool) error {
 	if s.skip > 0 {
 		s.skip--

@@ -7,7 +7,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode"
 
+	"kith/app"
 	"kith/serve"
 )
 
@@ -52,7 +54,7 @@ const quarantineByReason = `SELECT reason, count(*) AS events, any_value(message
 
 func (r *demoReport) print(ctx context.Context) error {
 	for _, q := range r.questions() {
-		fmt.Fprintf(r.out, "\n%s\n\n%s sql --data %s \"%s\"\n\n", q.title, os.Args[0], r.folder, q.sql)
+		fmt.Fprintf(r.out, "\n%s\n\n%s sql --data %s \"%s\"\n\n", q.title, os.Args[0], shellWord(r.folder), q.sql)
 		if err := r.answer(ctx, q.sql); err != nil {
 			return err
 		}
@@ -83,18 +85,32 @@ func (r *demoReport) leftOut(ctx context.Context) error {
 }
 
 // welcome says where it is served, last, so that it stays on the screen.
-func (r *demoReport) welcome(url string) {
+func (r *demoReport) welcome(a *app.App, url string) {
 	m := r.mark
 	fmt.Fprintf(r.out, "\nQuillfern is made up: nobody in it exists. %s customers, %d days until %s, seed %d.\n",
 		thousands(m.Customers), m.Days, m.End.Format("2 January 2006"), m.Seed)
 	if m.resume {
 		fmt.Fprintf(r.out, "It is the one that %s holds; for another one, name another folder with --data.\n", r.folder)
 	}
-	fmt.Fprintf(r.out, "\n  Open      %s\n  Log in    %s\n", url, m.Email)
-	if m.Password != "" {
-		fmt.Fprintf(r.out, "  Password  %s\n", m.Password)
+	if link, needed := a.SetupURL(url); needed {
+		fmt.Fprintf(r.out, "\nNobody can log in yet; make the first administrator at %s\n", link)
+	} else {
+		fmt.Fprintf(r.out, "\n  Open      %s\n  Log in    %s\n", url, m.Email)
+		if m.Password != "" {
+			fmt.Fprintf(r.out, "  Password  %s\n", m.Password)
+		}
 	}
-	fmt.Fprintf(r.out, "\nCtrl-C stops it; %s demo --data %s serves it again.\n", os.Args[0], r.folder)
+	fmt.Fprintf(r.out, "\nCtrl-C stops it; %s demo --data %s serves it again.\n", os.Args[0], shellWord(r.folder))
+}
+
+// shellWord writes a path so that a shell takes it as one word.
+func shellWord(path string) string {
+	if strings.ContainsFunc(path, func(c rune) bool {
+		return !strings.ContainsRune("/._-+,=@:", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c)
+	}) {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // thousands writes a number for people: 1,234,567.

@@ -157,6 +157,14 @@ func TestDemoRefuses(t *testing.T) {
 	}
 }
 
+func TestShellWord(t *testing.T) {
+	for path, want := range map[string]string{"data/demo": "data/demo", "/tmp/my data": "'/tmp/my data'", "it's": `'it'\''s'`, "$HOME": "'$HOME'"} {
+		if got := shellWord(path); got != want {
+			t.Errorf("%s is written %s", path, got)
+		}
+	}
+}
+
 func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", 100000: "100,000", -100000: "-100,000"} {
 		if got := thousands(n); got != want {

@@ -83,7 +83,7 @@ const (
 	affiliate
 )
 
-// happening is one event before it is written, 56 bytes. Names, baskets and contexts follow from it.
+// happening is one event before it is written, without pointers and small: a busy day has many. Names, baskets and contexts follow from it.
 type happening struct {
 	at, arrives int64 // true times, ms
 	device      uint64
@@ -120,7 +120,7 @@ func (l *lives) put(e happening) {
 func (l *lives) arrived() []happening {
 	slot := &l.coming[(l.day-1)%ahead]
 	all := *slot
-	*slot = all[:0]
+	*slot, l.spare = nil, all
 	slices.SortFunc(all, func(a, b happening) int {
 		return cmp.Or(cmp.Compare(a.arrives, b.arrives), cmp.Compare(a.person, b.person), cmp.Compare(a.nth, b.nth), cmp.Compare(a.again, b.again))
 	})

@@ -9,6 +9,7 @@ type lives struct {
 	day    int
 	silent bool
 	coming [ahead][]happening // by day of arrival, modulo
+	spare  []happening        // memory for the next day: most of what happens arrives on the same day
 	treat  []Treatment        // still to come, by day
 }
 
@@ -26,6 +27,8 @@ func (l *lives) live() {
 		l.react(l.treat[0])
 		l.treat = l.treat[1:]
 	}
+	today := &l.coming[l.day%ahead]
+	*today = append(l.spare[:0], *today...)
 	for n := range l.w.born[l.day] {
 		l.person(n)
 	}

@@ -54,7 +54,7 @@ func (w *World) appendUUID(b []byte, payload uint64) []byte {
 
 // open returns what is sealed in a UUID.
 func (w *World) open(id string) (payload uint64, ok bool) {
-	if len(id) != 36 || id[14] != '4' {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[14] != '4' || id[18] != '-' || id[23] != '-' {
 		return 0, false
 	}
 	x, err := strconv.ParseUint(id[20:23]+id[24:], 16, 64)

@@ -91,8 +91,5 @@ func (w *World) populate() {
 	w.born[History] = w.customers
 }
 
-// Start is the local midnight at which day 0 begins.
-func (w *World) Start() time.Time { return time.UnixMilli(w.calendar.midnight[0]).UTC() }
-
 // End is the moment at which the world stops.
 func (w *World) End() time.Time { return time.UnixMilli(w.end).UTC() }

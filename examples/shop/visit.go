@@ -49,6 +49,8 @@ func (l *lives) enter(n int, p *person, r *draws, source source) visit {
 		v.campaign = social
 	case u < .23:
 		v.campaign = affiliate
+	case u < .31 && p.is(wantsNewsletter) && customer:
+		v.campaign = newsletter // an older one
 	}
 	v.clock()
 	return v
