@@ -155,7 +155,7 @@ func prepareDir(dir string) (string, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return "", err
 	}
-	if i := strings.IndexAny(dir, "%?#"); i >= 0 { // Iceberg engines disagree on how such a path is written in a URI
+	if i := strings.IndexAny(dir, " %?#"); i >= 0 { // Iceberg engines disagree on how such a path is written in a URI
 		return "", event.Errorf(event.Invalid, "the lake's folder must not have %q in its path", dir[i]).At("dir", dir)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "spill")); err != nil {

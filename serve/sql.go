@@ -31,7 +31,7 @@ type SQLAnswer interface {
 type SQLRequest struct {
 	Query        string
 	Format       string        // json, ndjson, csv, arrow, parquet
-	AsOfSeq      event.Seq     // see only what was received before this seq; 0 is now
+	AsOfSeq      event.Seq     // see nothing that was received after this seq; 0 is now
 	AsOfSnapshot int64         // see this Iceberg snapshot; 0 is now
 	AfterSeq     event.Seq     // wait until this seq can be seen; 0 waits for what was received before the query
 	Timeout      time.Duration // 0 is the server's own limit
@@ -42,7 +42,7 @@ type sqlAsked struct {
 	Body struct {
 		Query        string    `json:"query" minLength:"1" doc:"One SELECT statement."`
 		Format       string    `json:"format,omitempty" enum:"json,ndjson,csv,arrow,parquet" default:"json"`
-		AsOfSeq      event.Seq `json:"as_of_seq,omitempty" minimum:"0" doc:"See only what was received before this seq."`
+		AsOfSeq      event.Seq `json:"as_of_seq,omitempty" minimum:"0" doc:"See it as it was when this seq had arrived: nothing after it."`
 		AsOfSnapshot int64     `json:"as_of_snapshot,omitempty" minimum:"0" doc:"See this Iceberg snapshot."`
 		AfterSeq     event.Seq `json:"after_seq,omitempty" minimum:"0" doc:"Wait until this seq can be seen."`
 		Timeout      string    `json:"timeout,omitempty" doc:"Such as 30s; at most the server's own limit."`

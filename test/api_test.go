@@ -529,7 +529,7 @@ func (a *api) exits() {
 		{[]string{"sql", "--help"}, 0, "Example"},
 		{[]string{"sql", "--data", a.data, "SELECT 41 + 1"}, 0, "42"},
 		{[]string{"sql", "--data", a.data, "SELECT nothing FROM clean.events"}, 1, "nothing"},
-		{[]string{"sql", "--server", a.url, "SELECT 1"}, 1, "who are you"},
+		{[]string{"sql", "--server", a.url, "SELECT 1"}, 1, "no credential"},
 		{[]string{"sql", "--server", "http://127.0.0.1:1", "SELECT 1"}, 1, "is the server running"},
 		{[]string{"sql", "--data", a.data, "SELEC 1"}, 2, "SELEC"},
 		{[]string{"sql", "--data", a.data, "--format", "xml", "SELECT 1"}, 2, "xml"},
