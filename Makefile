@@ -7,7 +7,7 @@ KITH    := bin/kith
 VENV    := .cache/venv
 SOURCES := $(shell find . -name '*.go' -not -path './node_modules/*' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo test test-fast test-black check bench bench-path crash fuzz release clean setup
+.PHONY: help build demo test test-fast test-black check bench bench-path crash scale fuzz release clean setup
 
 help: ## list what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 18
@@ -48,6 +48,11 @@ bench: build ## the figures that we claim, beside their anchors, in one run
 
 crash: build ## 100 kills of the real server under load, aimed, and 5 power cuts
 	KITH_BLACK_BOX=1 KITH_KILLS=100 KITH_POWER_CUTS=5 $(GO) test -count=1 -v -run 'TestKill|TestPowerCut' -timeout 60m ./test/...
+
+scale: build ## 2 M events over 5 years, 1 M event names, 50 M and 200 M remembered ids, a trickle: figures beside their aims
+	KITH_SCALE=1 $(GO) test -count=1 -v -run TestScale -timeout 60m ./test
+	$(GO) test -count=1 -v -run TestScale -timeout 2h ./pipeline/dedupe -scale 50000000 -scale-pattern live
+	$(GO) test -count=1 -v -run TestScale -timeout 2h ./pipeline/dedupe -scale 200000000 -scale-pattern hour
 
 notice: ## write NOTICE anew from the licences of the linked modules
 	test/notice.sh > NOTICE

@@ -35,8 +35,9 @@ type run = func(ctx context.Context, ready func()) error
 // roles says which parts a process runs, in the order of starting; they stop in reverse.
 func roles() map[string]string {
 	return map[string]string{
-		"single": "watch process socket http", // the server
-		"local":  "process socket",            // a command that opened the folder itself
+		"single":    "watch process socket http", // the server
+		"collector": "watch socket http",         // takes events and keeps them; a later start carries them on
+		"local":     "process socket",            // a command that opened the folder itself
 	}
 }
 

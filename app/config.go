@@ -12,7 +12,7 @@ import (
 // in kith.yaml; `kith config print` says which of them it came from.
 type Config struct {
 	Data string `name:"data" default:"data" help:"The folder that holds everything."`
-	Role string `name:"role" default:"single" enum:"single,local" help:"Which parts this process runs: single or local."`
+	Role string `name:"role" default:"single" enum:"single,collector,local" help:"Which parts this process runs: single all of them, collector only takes events in, local is for commands."`
 
 	HTTP    HTTPConfig    `name:"http"`
 	Journal JournalConfig `name:"journal"`

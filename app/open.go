@@ -96,7 +96,7 @@ func (a *App) openQueries() (_ *query.Engine, err error) {
 		return nil, err
 	}
 	a.closes(a.pool.Close)
-	return query.New(query.Options{Pool: a.pool, Source: tables{a.journal, a.writer.Durable, a.stores}, Limits: query.Limits{Time: a.config.Query.Timeout}}), nil
+	return query.New(query.Options{Pool: a.pool, Source: tables{a.journal, a.writer.Durable, a.stores, a.config.Role == "collector"}, Limits: query.Limits{Time: a.config.Query.Timeout}}), nil
 }
 
 // duckOptions are those of a pool whose children read a lake and the journal.

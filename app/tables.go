@@ -17,6 +17,7 @@ type tables struct {
 	journal *journal.File
 	durable func() event.Seq // every event below it is acknowledged
 	stores  *stores
+	stands  bool // no processor runs: what is stored can be read, nothing new becomes visible
 }
 
 var _ query.Source = tables{}
@@ -47,6 +48,9 @@ func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, err
 }
 
 func (t tables) pin(ctx context.Context, want query.Want) (*lake.View, error) {
+	if t.stands {
+		return nil, event.Errorf(event.Unavailable, "this process only collects events").WithHint("start it with role single to query them")
+	}
 	if want.Snapshot != 0 {
 		return t.stores.lake.At(ctx, want.Snapshot)
 	}

@@ -132,7 +132,7 @@ func (a *App) digests(ctx context.Context, s *stores, upto event.Seq) (string, e
 		return "", err
 	}
 	defer pool.Close()
-	engine := query.New(query.Options{Pool: pool, Source: tables{a.journal, func() event.Seq { return upto }, s}, Limits: query.Limits{Time: time.Hour, Rows: 1 << 40, Bytes: 1 << 50}})
+	engine := query.New(query.Options{Pool: pool, Source: tables{a.journal, func() event.Seq { return upto }, s, false}, Limits: query.Limits{Time: time.Hour, Rows: 1 << 40, Bytes: 1 << 50}})
 	var all []string
 	for _, table := range []string{"clean.events", "clean.quarantine"} {
 		sum := &digest{Hash: sha256.New()}

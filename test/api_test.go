@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -549,6 +550,26 @@ func (a *api) exits() {
 	code, out, _ := run(t, []string{"KITH_TOKEN=" + a.token}, "sql", "--server", a.url, "--format", "csv", "SELECT 41 + 1 AS n")
 	if code != 0 || out != "n\n42\n" {
 		t.Errorf("by token: %d %q", code, out)
+	}
+}
+
+// TestCommandsAtOnce runs commands side by side on a folder that no server has: one of them opens it, and those that come
+// meanwhile speak to that one or wait for it.
+func TestCommandsAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			cmd := exec.Command(binary(t), "source", "create", fmt.Sprint("source", i), "--data", dir)
+			cmd.Env = cleanEnv()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	if _, out, _ := run(t, nil, "source", "list", "--format", "csv", "--data", dir); strings.Count(out, ",live,") != 6 {
+		t.Error(out)
 	}
 }
 

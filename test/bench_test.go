@@ -41,9 +41,10 @@ func TestBenchPath(t *testing.T) {
 	t.Run("path", func(t *testing.T) { benchPath(t, duration, rate) })
 }
 
-// benchCollect compares the native door with the two anchors: batches of 100, and singles from 256 connections.
+// benchCollect compares the native door, in a process that only collects, with the two anchors: batches of 100, and
+// singles from 256 connections.
 func benchCollect(t *testing.T) {
-	s := start(t, t.TempDir())
+	s := start(t, t.TempDir(), "--role", "collector")
 	key := s.kith("source", "create", "bench")
 	noop := httptestNoop(t)
 	for _, c := range []struct {

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"kith/app"
 	"kith/event"
@@ -35,28 +38,73 @@ func (t *target) connect(ctx context.Context) (*client, error) {
 	if t.Server != "" {
 		return &client{base: strings.TrimSuffix(t.Server, "/"), token: t.Token, http: http.DefaultClient, close: func() error { return nil }}, nil
 	}
-	if conn, err := app.DialLocal(ctx, t.Data); err == nil {
-		conn.Close()
-		return t.local(func() error { return nil }), nil
-	}
-	stop, err := openLocal(ctx, t.Data)
+	f := &folder{path: t.Data}
+	conn, err := f.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return t.local(stop), nil
+	conn.Close()
+	return over(f.dial, f.close), nil
 }
 
+// local speaks to the server that runs on the folder.
 func (t *target) local(close func() error) *client {
+	return over(func(ctx context.Context) (net.Conn, error) { return app.DialLocal(ctx, t.Data) }, close)
+}
+
+func over(dial func(context.Context) (net.Conn, error), close func() error) *client {
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: 8,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return app.DialLocal(ctx, t.Data)
-		},
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}
 	return &client{base: "http://localhost", http: &http.Client{Transport: transport}, close: func() error {
 		transport.CloseIdleConnections()
 		return close()
 	}}
+}
+
+// folder is a data folder of this machine, whoever has it open: a server, another command, or this process, as soon as
+// nobody else has. Another command may end at any time, so each connection looks anew.
+type folder struct {
+	path string
+	mu   sync.Mutex
+	stop func() error // not nil: this process has it open
+}
+
+// openingTakes is how long a command waits for a process that has the folder and does not answer yet.
+const openingTakes = 10 * time.Second
+
+func (f *folder) dial(ctx context.Context) (net.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for began := time.Now(); ; {
+		conn, err := app.DialLocal(ctx, f.path)
+		if err == nil || f.stop != nil {
+			return conn, err
+		}
+		stop, err := openLocal(ctx, f.path)
+		switch {
+		case err == nil:
+			f.stop = stop
+			continue
+		case event.CodeOf(err) != event.Conflict || time.Since(began) > openingTakes:
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (f *folder) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stop == nil {
+		return nil
+	}
+	return f.stop()
 }
 
 // openLocal starts the parts that commands need in this process, and returns what stops them.
@@ -97,6 +145,9 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader, co
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if known := (*event.Error)(nil); errors.As(err, &known) { // the folder does not open
+			return nil, known
 		}
 		return nil, &event.Error{Code: event.Unavailable, Message: "cannot reach " + c.base, Hint: "is the server running?", Err: err}
 	}
