@@ -229,9 +229,15 @@ func (a *App) http(ctx context.Context, ready func()) error {
 
 func (a *App) serveUntil(ctx context.Context, ready func(), server *http.Server, listener net.Listener) error {
 	drained := make(chan error, 1)
+	_, local := listener.(*net.UnixListener)
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
 		defer cancel()
+		if local {
+			if err := lastCall(grace, a.folder.path); err != nil {
+				a.log.Warn("commands that wait for this process may fail", "err", err)
+			}
+		}
 		err := server.Shutdown(grace)
 		if err != nil {
 			err = server.Close()
@@ -241,7 +247,7 @@ func (a *App) serveUntil(ctx context.Context, ready func(), server *http.Server,
 	defer stop()
 	ready()
 	serving := server.Serve
-	if _, local := listener.(*net.UnixListener); !local && a.config.HTTP.TLSCert != "" {
+	if !local && a.config.HTTP.TLSCert != "" {
 		serving = func(l net.Listener) error { return server.ServeTLS(l, a.config.HTTP.TLSCert, a.config.HTTP.TLSKey) }
 	}
 	if err := serving(listener); !errors.Is(err, http.ErrServerClosed) {

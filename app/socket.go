@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,6 +33,37 @@ func listenLocal(folder string) (net.Listener, error) {
 		return nil, fmt.Errorf("protect %s: %w", socketName, err)
 	}
 	return l, nil
+}
+
+// lastCall takes the socket's name away, so that nobody connects any more, and returns when all who did before are
+// accepted. A listener that is closed at once would reset those who wait in its queue, and a command that came as another
+// one ended would fail.
+func lastCall(ctx context.Context, folder string) error {
+	path, done, err := socketPath(folder)
+	if err != nil {
+		return err
+	}
+	defer done()
+	closing := path + ".closing"
+	if err := os.Rename(path, closing); err != nil {
+		return fmt.Errorf("take the name of the socket away: %w", err)
+	}
+	defer os.Remove(closing)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", closing) // the last in the queue
+	if err != nil {
+		return fmt.Errorf("be the last in the queue: %w", err)
+	}
+	defer conn.Close()
+	if until, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(until); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n"); err != nil {
+		return fmt.Errorf("be the last in the queue: %w", err)
+	}
+	_, err = io.Copy(io.Discard, conn)
+	return err
 }
 
 // DialLocal connects to the process that has the data folder open. An error says that none does.

@@ -187,5 +187,5 @@ func (g *siege) tally(r *reader) string {
 %22s %d without an answer, %d all the same
 %22s %d
 %22s %d, each right
-%22s 0`, "events acknowledged", len(l.acks), "resent", l.resent, l.again, "duplicates dropped", r.raw-r.count, "reader's answers", r.answers, "wrong")
+%22s 0`, "events acknowledged", len(l.acks), "resent", l.resent, l.again, "duplicates dropped", r.raw-r.count, "reader's answers", r.answers.Load(), "wrong")
 }

@@ -204,7 +204,11 @@ func (g *siege) post(ctx context.Context, url, key string, body []byte) error {
 
 // query asks for CSV over HTTP and returns its lines without the header. An answer that breaks off is an error.
 func (g *siege) query(ctx context.Context, url, query string) ([]string, error) {
-	body, err := json.Marshal(map[string]string{"query": query, "format": "csv"})
+	return g.run(ctx, url, map[string]string{"query": query, "format": "csv"})
+}
+
+func (g *siege) run(ctx context.Context, url string, request map[string]string) ([]string, error) {
+	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +24,7 @@ type reader struct {
 	count    int   // of them
 	last     int64 // the highest seq of an answer
 	verified int   // acknowledged events that were looked for
-	answers  int
+	answers  atomic.Int64
 	raw      int           // rows of raw.events at the end
 	life     int           // that the newest answer came from
 	answered chan struct{} // has an element after an answer
@@ -39,7 +40,7 @@ func (r *reader) run(ctx context.Context) {
 			r.excuse(ctx, life, err)
 			continue
 		}
-		r.answers++
+		r.answers.Add(1)
 		r.siege.mu.Lock()
 		r.life = life
 		r.siege.mu.Unlock()
@@ -58,7 +59,7 @@ func (r *reader) excuse(ctx context.Context, life int, err error) {
 	var refused *answerError
 	switch {
 	case errors.As(err, &wrong):
-		r.siege.wrong("answer %d, in life %d: %w", r.answers+1, life, err)
+		r.siege.wrong("answer %d, in life %d: %w", r.answers.Load()+1, life, err)
 	case errors.As(err, &refused) && refused.status != http.StatusServiceUnavailable && !r.siege.diskless.Load():
 		r.siege.wrong("the reader was refused in life %d: %w", life, err)
 	}

@@ -126,7 +126,7 @@ func (e *csvEncoder) separate(column int) {
 
 // field quotes what has to be quoted, and the empty text, which would be NULL otherwise.
 func (e *csvEncoder) field(text []byte) {
-	if len(text) > 0 && bytes.IndexAny(text, ",\"\r\n") < 0 && text[0] != ' ' && text[len(text)-1] != ' ' {
+	if len(text) > 0 && !bytes.ContainsAny(text, ",\"\r\n") && text[0] != ' ' && text[len(text)-1] != ' ' {
 		e.out.buf = append(e.out.buf, text...)
 		return
 	}

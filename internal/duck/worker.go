@@ -61,11 +61,8 @@ func Main() int {
 	}
 	debug.SetMemoryLimit(192 << 20) // of Go's own heap: what an answer is encoded in
 	w := &worker{config: config, answers: bufio.NewWriterSize(os.NewFile(answerFD, "answers"), pieceSize+1024)}
-	if err := w.serve(os.NewFile(requestFD, "requests")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	fmt.Fprintln(os.Stderr, w.serve(os.NewFile(requestFD, "requests")))
+	return 1
 }
 
 // worker answers one request at a time.
@@ -86,6 +83,7 @@ type request struct {
 	payload []byte
 }
 
+// serve answers requests until one cannot be answered; a pipe that closes ends the process in listen.
 func (w *worker) serve(pipe *os.File) error {
 	parser, err := w.open(nil)
 	if err != nil {

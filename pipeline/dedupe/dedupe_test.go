@@ -98,7 +98,6 @@ type world struct {
 	mark        []byte // in the last checkpoint
 	durable     *oracle
 	durableNext event.Seq
-	told        bool // Committed was called
 }
 
 func (w *world) add(t *rapid.T) {
