@@ -30,7 +30,7 @@ test-fast: ## the fast tier: no network, no installs
 
 test-black: build ## the real binary: other engines, 10 kills, one power cut, a round of each fuzzer
 	KITH_BLACK_BOX=1 KITH_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -timeout 45m ./test/...
-	$(MAKE) fuzz FUZZTIME=10s
+	$(MAKE) fuzz FUZZTIME=5s
 
 fuzz: ## run each fuzz target for FUZZTIME (default 1m)
 	@test/fuzz.sh $(or $(FUZZTIME),1m)

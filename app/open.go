@@ -84,7 +84,7 @@ func (a *App) openDoors(context.Context) error {
 	for _, door := range a.collector.Doors() {
 		mounts = append(mounts, serve.Mount{Pattern: door.Path, Handler: door, AnyHost: true})
 	}
-	a.metrics.MustRegister(gauges{a})
+	a.metrics.MustRegister(newMetrics(a))
 	api := serve.New(serve.Options{Policy: a.policy, Sources: a.sources, SQL: sqlDoor{engine}, State: state{a}, Maintenance: maintenance{a}, Ready: a.reasons, Metrics: a.metrics,
 		Mounts: mounts, Hosts: a.config.HTTP.Hosts, Proxies: proxies, TLS: a.config.HTTP.TLSCert != "", Version: a.version, Log: a.log})
 	a.handler = api.Handler()

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"kith/event"
 	"kith/govern"
 	"kith/internal/duck"
@@ -67,6 +65,8 @@ func (s state) Rejected() (all []serve.Rejected) {
 func (a *App) reasons() (why []string) {
 	if err := a.journal.Poisoned(); err != nil {
 		why = append(why, "events are not taken: "+err.Error())
+	} else if err := a.journal.Space(); err != nil {
+		why = append(why, "events are not taken: "+err.Error())
 	}
 	if err := a.stores.lake.Status().Err; err != nil {
 		why = append(why, "the lake has stopped: "+err.Error())
@@ -90,39 +90,4 @@ type sqlAnswer struct{ serve.SQLAnswer }
 func (s sqlAnswer) Begin(h query.Header) error {
 	s.SQLAnswer.Begin(h.View, h.Format.ContentType())
 	return nil
-}
-
-// gauges shows the status to /metrics.
-type gauges struct{ app *App }
-
-func (gauges) descriptions() map[string]*prometheus.Desc {
-	all := map[string]*prometheus.Desc{}
-	for name, help := range map[string]string{
-		"received": "Events the journal holds.", "rows": "Rows of clean.events.", "quarantined": "Events in quarantine.",
-		"duplicates": "Events that came again and were left out, since the start.", "lag": "Events that no query sees yet.",
-		"journal_bytes": "Size of the journal.", "hot_files": "Files of the hot tail.",
-	} {
-		all[name] = prometheus.NewDesc("kith_"+name, help, nil, nil)
-	}
-	return all
-}
-
-// Describe is for prometheus.
-func (g gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range g.descriptions() {
-		to <- d
-	}
-}
-
-// Collect is for prometheus.
-func (g gauges) Collect(to chan<- prometheus.Metric) {
-	s, err := state(g).Status(context.Background())
-	if err != nil {
-		return
-	}
-	values := map[string]int64{"received": s.Received, "rows": s.Rows, "quarantined": s.Quarantined, "duplicates": s.Duplicates,
-		"lag": s.Lag, "journal_bytes": s.Bytes, "hot_files": int64(s.HotFiles)}
-	for name, d := range g.descriptions() {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(values[name]))
-	}
 }

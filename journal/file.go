@@ -194,6 +194,9 @@ func (f *File) Poisoned() error {
 	return nil
 }
 
+// Space returns why the disk has too little room for appends, or nil. It looks at the disk at most once a second.
+func (f *File) Space() error { return f.space.check() }
+
 // Failed is closed when the journal is poisoned.
 func (f *File) Failed() <-chan struct{} { return f.failed }
 
