@@ -43,7 +43,7 @@ check: ## format, vet, staticcheck, import rule
 
 bench: build ## the figures that we claim, beside their anchors, in one run
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./journal ./collect ./prepare ./lake/columns ./pipeline/dedupe ./identity
-	$(GO) test -run '^$$' -bench Replay -benchtime 3x ./test
+	test/stages.sh
 	KITH_BENCH=1 $(GO) test -count=1 -v -run TestBenchPath -timeout 30m ./test/...
 
 crash: build ## 100 kills of the real server under load, aimed, and 5 power cuts
