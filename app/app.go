@@ -206,7 +206,9 @@ func (a *App) socket(ctx context.Context, ready func()) error {
 	}
 	server := serve.NewServer(a.handler, a.log)
 	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return govern.TrustLocal(ctx) }
-	return a.serveUntil(ctx, ready, server, listener)
+	var commands visitors
+	server.ConnState = commands.note
+	return a.serveUntil(ctx, ready, server, listener, func(ctx context.Context) error { return commands.leave(ctx, server, a.folder.path) })
 }
 
 // http serves everything else. It starts last and stops first, when every request is answered.
@@ -224,18 +226,19 @@ func (a *App) http(ctx context.Context, ready func()) error {
 		scheme = "https"
 	}
 	a.url <- scheme + "://" + listener.Addr().String()
-	return a.serveUntil(ctx, ready, serve.NewServer(a.handler, a.log), listener)
+	return a.serveUntil(ctx, ready, serve.NewServer(a.handler, a.log), listener, nil)
 }
 
-func (a *App) serveUntil(ctx context.Context, ready func(), server *http.Server, listener net.Listener) error {
+// serveUntil serves until ctx ends and every request is answered. leave, which the socket has, is called before the
+// server shuts down.
+func (a *App) serveUntil(ctx context.Context, ready func(), server *http.Server, listener net.Listener, leave func(context.Context) error) error {
 	drained := make(chan error, 1)
-	_, local := listener.(*net.UnixListener)
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.grace)
 		defer cancel()
-		if local {
-			if err := lastCall(grace, a.folder.path); err != nil {
-				a.log.Warn("commands that wait for this process may fail", "err", err)
+		if leave != nil {
+			if err := leave(grace); err != nil {
+				a.log.Debug("requests did not end by themselves", "err", err)
 			}
 		}
 		err := server.Shutdown(grace)
@@ -247,7 +250,7 @@ func (a *App) serveUntil(ctx context.Context, ready func(), server *http.Server,
 	defer stop()
 	ready()
 	serving := server.Serve
-	if !local && a.config.HTTP.TLSCert != "" {
+	if _, local := listener.(*net.UnixListener); !local && a.config.HTTP.TLSCert != "" {
 		serving = func(l net.Listener) error { return server.ServeTLS(l, a.config.HTTP.TLSCert, a.config.HTTP.TLSKey) }
 	}
 	if err := serving(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -1,10 +1,12 @@
 package app_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -171,6 +173,49 @@ func TestTheSocketNeedsNoCredentialAndThePortDoes(t *testing.T) {
 			t.Errorf("%s %s by the port: %d", c.method, c.path, resp.StatusCode)
 		}
 		n.want(c.method, c.path, c.in)
+	}
+}
+
+// TestWhoCameIsServed connects, has the process told to stop, and only then asks: as it is when one command finds the
+// folder open in another command's process, which ends.
+func TestWhoCameIsServed(t *testing.T) {
+	n := serveWithGrace(t, t.TempDir(), map[string]string{"role": "local"}, patience)
+	var early []net.Conn
+	for range 5 {
+		conn, err := app.DialLocal(t.Context(), n.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		early = append(early, conn)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.stop() }()
+	until(t, "an end of letting in", func() bool {
+		conn, err := app.DialLocal(t.Context(), n.dir)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	for _, conn := range early {
+		if _, err := io.WriteString(conn, "GET /api/v1/sources HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal("who came early: ", err)
+		}
+		if resp.Body.Close(); resp.StatusCode != 200 || !resp.Close {
+			t.Errorf("who came early: %s, to be closed: %v", resp.Status, resp.Close)
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	left, err := filepath.Glob(filepath.Join(n.dir, "kith.sock*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
 	}
 }
 

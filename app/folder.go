@@ -81,7 +81,9 @@ func (f *Folder) version() error {
 		return &event.Error{Code: event.Corrupt, Message: "VERSION is no version", Place: event.Place{File: path, Value: string(text)}}
 	}
 	if n > folderVersion {
-		return event.Errorf(event.Unavailable, "the data folder has version %d, this Kith knows %d", n, folderVersion).WithHint("use a newer Kith")
+		e := event.Errorf(event.Unavailable, "the data folder has version %d, this Kith knows %d", n, folderVersion).WithHint("use a newer Kith")
+		e.Place.File = path
+		return e
 	}
 	return nil
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 const socketName = "kith.sock"
@@ -35,9 +37,38 @@ func listenLocal(folder string) (net.Listener, error) {
 	return l, nil
 }
 
+// visitors are the connections of the socket's server. A server that shuts down drops the requests that it has not begun
+// to read, and resets those who wait to be accepted. A command that finds the folder open in another command's process
+// would then fail because that one ends, so the socket's server serves all who came and shuts down after that.
+type visitors struct{ open sync.WaitGroup }
+
+func (v *visitors) note(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		v.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		v.open.Done()
+	}
+}
+
+// leave lets nobody in any more and returns when all have gone, or when ctx ends.
+func (v *visitors) leave(ctx context.Context, server *http.Server, folder string) error {
+	if err := lastCall(ctx, folder); err != nil {
+		return err
+	}
+	server.SetKeepAlivesEnabled(false)
+	gone := make(chan struct{})
+	go func() { v.open.Wait(); close(gone) }() // ends with the server at the latest, which closes all
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for commands: %w", ctx.Err())
+	}
+}
+
 // lastCall takes the socket's name away, so that nobody connects any more, and returns when all who did before are
-// accepted. A listener that is closed at once would reset those who wait in its queue, and a command that came as another
-// one ended would fail.
+// accepted.
 func lastCall(ctx context.Context, folder string) error {
 	path, done, err := socketPath(folder)
 	if err != nil {
@@ -54,11 +85,7 @@ func lastCall(ctx context.Context, folder string) error {
 		return fmt.Errorf("be the last in the queue: %w", err)
 	}
 	defer conn.Close()
-	if until, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(until); err != nil {
-			return err
-		}
-	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n"); err != nil {
 		return fmt.Errorf("be the last in the queue: %w", err)
 	}

@@ -32,6 +32,7 @@ func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, err
 	for _, f := range view.Files {
 		pinned.Events = append(pinned.Events, f.Path)
 	}
+	pinned.Damaged = func(ctx context.Context) error { return t.damaged(ctx, want, view) }
 	if want.Quarantine {
 		pinned.Quarantine = func(yield func(query.Refusal) error) error { return t.refusals(ctx, view.Next, yield) }
 	}
@@ -73,6 +74,33 @@ func (t tables) pin(ctx context.Context, want query.Want) (*lake.View, error) {
 	}
 	defer view.Release()
 	return view.Restrict(want.Seq), nil
+}
+
+// damaged looks for a file of the tables that is not as it was written.
+func (t tables) damaged(ctx context.Context, want query.Want, view *lake.View) error {
+	if want.Events {
+		if err := view.Damaged(ctx); err != nil {
+			return err
+		}
+	}
+	if !want.Raw {
+		return nil
+	}
+	first, _, err := t.journal.Bounds(ctx, partition)
+	if err != nil {
+		return err
+	}
+	whole := errors.New("read to the end")
+	err = t.journal.Read(ctx, partition, first, func(f journal.Frame) error {
+		if f.End() >= view.Next {
+			return whole
+		}
+		return nil
+	})
+	if errors.Is(err, whole) {
+		return nil
+	}
+	return err
 }
 
 func (t tables) refusals(ctx context.Context, next event.Seq, yield func(query.Refusal) error) error {

@@ -111,11 +111,18 @@ func (a *App) verifyRebuild(ctx context.Context) (detail string, err error) {
 		return "", err
 	}
 	view.Release()
-	real, err := a.digests(ctx, a.stores, upto)
+	options := a.duckOptions("verify", a.stores.folder)
+	options.Read = append(options.Read, fresh.folder)
+	pool, err := duck.NewPool(options)
 	if err != nil {
 		return "", err
 	}
-	again, err := a.digests(ctx, fresh, upto)
+	defer pool.Close()
+	real, err := a.digests(ctx, pool, a.stores, upto)
+	if err != nil {
+		return "", err
+	}
+	again, err := a.digests(ctx, pool, fresh, upto)
 	if err != nil {
 		return "", err
 	}
@@ -126,12 +133,7 @@ func (a *App) verifyRebuild(ctx context.Context) (detail string, err error) {
 }
 
 // digests returns the sha256 of the canonical dump of each table below upto: CSV in order of seq.
-func (a *App) digests(ctx context.Context, s *stores, upto event.Seq) (string, error) {
-	pool, err := duck.NewPool(a.duckOptions("verify", s.folder))
-	if err != nil {
-		return "", err
-	}
-	defer pool.Close()
+func (a *App) digests(ctx context.Context, pool *duck.Pool, s *stores, upto event.Seq) (string, error) {
 	engine := query.New(query.Options{Pool: pool, Source: tables{a.journal, func() event.Seq { return upto }, s, false}, Limits: query.Limits{Time: time.Hour, Rows: 1 << 40, Bytes: 1 << 50}})
 	var all []string
 	for _, table := range []string{"clean.events", "clean.quarantine"} {

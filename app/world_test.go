@@ -54,12 +54,17 @@ func config(t *testing.T, dir string, more map[string]string) app.Config {
 	return c
 }
 
-// serve runs a Kith on a folder until the test ends.
+// serve runs a Kith on a folder until the test ends. It does not wait long for requests when it is stopped.
 func serve(t *testing.T, dir string, more map[string]string) *node {
+	t.Helper()
+	return serveWithGrace(t, dir, more, 200*time.Millisecond)
+}
+
+func serveWithGrace(t *testing.T, dir string, more map[string]string, grace time.Duration) *node {
 	t.Helper()
 	n := &node{t: t, dir: dir, log: &lines{}}
 	var err error
-	n.app, err = app.Open(t.Context(), config(t, dir, more), app.WithLog(slog.New(slog.NewTextHandler(n.log, nil))), app.WithGrace(200*time.Millisecond))
+	n.app, err = app.Open(t.Context(), config(t, dir, more), app.WithLog(slog.New(slog.NewTextHandler(n.log, nil))), app.WithGrace(grace))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -504,6 +504,9 @@ func (a *api) quarantine() {
 	}
 }
 
+// breaksOff is a query that fails after a part of its answer is given.
+const breaksOff = "SELECT i, CASE WHEN i < 150000 THEN 1 ELSE ('x' || i)::INT END AS x FROM range(200000) t(i)"
+
 // run runs a command and returns its exit code and what it prints.
 func run(t *testing.T, env []string, args ...string) (code int, out, problems string) {
 	t.Helper()
@@ -533,6 +536,9 @@ func (a *api) exits() {
 		{[]string{"sql", "--server", a.url, "SELECT 1"}, 1, "no credential"},
 		{[]string{"sql", "--server", "http://127.0.0.1:1", "SELECT 1"}, 1, "is the server running"},
 		{[]string{"sql", "--data", a.data, "SELEC 1"}, 2, "SELEC"},
+		{[]string{"sql", "--data", a.data, "--format", "csv", breaksOff}, 1, "Could not convert"},
+		{[]string{"sql", "--data", a.data, "--format", "json", breaksOff}, 1, "Could not convert"},
+		{[]string{"sql", "--data", a.data, breaksOff}, 1, "Could not convert"},
 		{[]string{"sql", "--data", a.data, "--format", "xml", "SELECT 1"}, 2, "xml"},
 		{[]string{"sqll"}, 2, "sqll"},
 		{[]string{"serve", "--http-lisen", "x"}, 2, "--http-listen"},

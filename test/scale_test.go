@@ -254,7 +254,7 @@ func TestScaleTrickle(t *testing.T) {
 	seconds := scaled(t, 180)
 	s := start(t, t.TempDir())
 	pid := s.cmd.Process.Pid
-	key, token := s.kith("source", "create", "web"), s.kith("token", "create", "reader", "--role", "viewer")
+	key, token := s.kith("source", "create", "web"), s.kith("token", "create", "reader", "--role", "analyst")
 	l := newLoad(1)
 	before, began := usage(t, pid), time.Now()
 	files := highest(func() int { return openFiles(pid) })

@@ -138,6 +138,7 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader, co
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	req.Header.Set("TE", "trailers") // a streamed answer that breaks off then says why
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}

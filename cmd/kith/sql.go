@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,21 +50,24 @@ func (s *sqlCommand) Run(ctx context.Context, t *target, o *output) error {
 			return err
 		}
 		defer resp.Body.Close()
-		out := o.out
-		if s.Out != "" {
-			file, err := os.Create(s.Out)
-			if err != nil {
-				return fmt.Errorf("make %s: %w", s.Out, err)
-			}
-			defer file.Close()
-			out = file
+		if s.Out == "" {
+			return s.write(o.out, o.err, resp)
 		}
-		if s.Format == "table" {
-			return printAnswer(out, o.err, resp)
+		file, err := os.Create(s.Out)
+		if err != nil {
+			return fmt.Errorf("make %s: %w", s.Out, err)
 		}
-		_, err = io.Copy(out, resp.Body)
-		return answerError(resp, err)
+		err = s.write(file, o.err, resp)
+		return errors.Join(err, file.Close())
 	})
+}
+
+func (s *sqlCommand) write(out, note io.Writer, resp *http.Response) error {
+	if s.Format == "table" {
+		return printAnswer(out, note, resp)
+	}
+	_, err := io.Copy(out, resp.Body)
+	return answerError(resp, err)
 }
 
 func (s *sqlCommand) ask(ctx context.Context, c *client, query string) (*http.Response, error) {
@@ -113,7 +117,11 @@ func printAnswer(out, note io.Writer, resp *http.Response) error {
 		} `json:"columns"`
 		Rows [][]json.RawMessage `json:"rows"`
 	}
-	if err := answerError(resp, json.NewDecoder(resp.Body).Decode(&answer)); err != nil {
+	err := json.NewDecoder(resp.Body).Decode(&answer)
+	if err == nil {
+		_, err = io.Copy(io.Discard, resp.Body) // the trailer comes after the end
+	}
+	if err := answerError(resp, err); err != nil {
 		return err
 	}
 	t := &table{}
@@ -135,7 +143,7 @@ func printAnswer(out, note io.Writer, resp *http.Response) error {
 	if view == "" {
 		return nil
 	}
-	_, err := fmt.Fprintf(note, "%d rows as of %s\n", len(t.rows), view)
+	_, err = fmt.Fprintf(note, "%d rows as of %s\n", len(t.rows), view)
 	return err
 }
 
