@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,5 +94,39 @@ func TestAMissingHotFileIsNamed(t *testing.T) {
 	_, err := lake.Open(t.Context(), small(dir))
 	if event.CodeOf(err) != event.Corrupt || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestViewFindsTheDamagedFile asks a View, and one that is restricted to what came before the damage.
+func TestViewFindsTheDamagedFile(t *testing.T) {
+	t.Parallel()
+	l := open(t, small(t.TempDir()))
+	add(t, l, 1, 6)
+	flush(t, l, 6)
+	commit(t, l)
+	add(t, l, 6, 9)
+	flush(t, l, 9)
+	v := l.View()
+	defer v.Release()
+	before := v.Restrict(5)
+	defer before.Release()
+	if err := v.Damaged(t.Context()); err != nil {
+		t.Errorf("nothing is damaged: %v", err)
+	}
+	path := v.Files[slices.IndexFunc(v.Files, func(f lake.File) bool { return f.Hot })].Path
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 4
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e := (*event.Error)(nil)
+	if err := v.Damaged(t.Context()); !errors.As(err, &e) || e.Code != event.Corrupt || e.Place.File != path {
+		t.Errorf("got %v, want %s", err, path)
+	}
+	if err := before.Damaged(t.Context()); err != nil {
+		t.Errorf("no file of the View is damaged: %v", err)
 	}
 }

@@ -57,14 +57,16 @@ func (e *eventsTable) move(ctx context.Context, from string) error {
 
 // loadMoved reads the old table's metadata at its new place.
 func (e *eventsTable) loadMoved(ctx context.Context, from string) (*table.Table, error) {
-	var location string
-	err := e.store.db.QueryRowContext(ctx, `SELECT metadata_location FROM iceberg_tables
-		WHERE catalog_name = ? AND table_namespace = 'clean' AND table_name = 'events'`, catalogName).Scan(&location)
+	location, err := e.location(ctx)
 	if err != nil {
 		return nil, err
 	}
 	moved := func(context.Context) (iceio.IO, error) { return movedFS{from: from, to: e.dir}, nil }
-	return table.NewFromLocation(ctx, identifier(), location, moved, e.cat)
+	t, err := table.NewFromLocation(ctx, identifier(), location, moved, e.cat)
+	if err != nil && ctx.Err() == nil {
+		return nil, unreadable(location, err)
+	}
+	return t, err
 }
 
 // registerAt makes the table id with the data files of old's newest snapshot, in one commit.

@@ -83,7 +83,7 @@ func (e *eventsTable) plan(ctx context.Context, t *table.Table, s *table.Snapsho
 	}
 	tasks, err := t.Scan(table.WithSnapshotID(s.SnapshotID)).PlanFiles(ctx)
 	if err != nil {
-		return plan{}, fmt.Errorf("plan snapshot %d of clean.events: %w", s.SnapshotID, err)
+		return plan{}, fmt.Errorf("plan snapshot %d of clean.events: %w", s.SnapshotID, unplanned(ctx, t, s, err))
 	}
 	if p.files, err = e.filesOf(tasks, s); err != nil {
 		return plan{}, err

@@ -66,7 +66,7 @@ func openTable(ctx context.Context, db *sql.DB, s *store, dir string, step func(
 	if err != nil {
 		return nil, err
 	}
-	if e.t, err = e.cat.LoadTable(ctx, identifier()); err != nil {
+	if e.t, err = e.load(ctx); err != nil {
 		return nil, fmt.Errorf("open table clean.events: %w", err)
 	}
 	return e, e.checkSchema()

@@ -68,6 +68,30 @@ func (l *Lake) Verify(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
+// Damaged returns the first file of the View that is not as it was written, as an event.Corrupt error with its path; nil
+// if there is none. It reads all of them.
+func (v *View) Damaged(ctx context.Context) error {
+	l := v.pin.lake
+	for _, f := range v.Files {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("look for a damaged file: %w", err)
+		}
+		var hot *hotFile
+		if i := slices.IndexFunc(v.pin.hot, func(h *hotFile) bool { return h.Path == f.Path }); i >= 0 {
+			hot = v.pin.hot[i]
+		}
+		want, err := l.stored(ctx, f, hot)
+		if err != nil {
+			return fmt.Errorf("look for a damaged file: %w", err)
+		}
+		var r Report
+		if r.check(f, want); len(r.Problems) > 0 {
+			return r.Problems[0]
+		}
+	}
+	return nil
+}
+
 // verifyTable reads the table's metadata again, all of it, and compares the files that it names with those of a View.
 func (l *Lake) verifyTable(ctx context.Context, v *View, r *Report) error {
 	if v.Snapshot == 0 {

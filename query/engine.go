@@ -175,6 +175,7 @@ func (e *Engine) run(ctx context.Context, session *duck.Session, t task, out *de
 		return duck.Done{}, err
 	}
 	job := duck.Job{Query: t.text, Format: out.header.Format, MaxRows: t.limits.Rows, MaxBytes: t.limits.Bytes}
+	var search func(context.Context) error
 	switch {
 	case p.listTables:
 		job.Query = listTables()
@@ -191,12 +192,13 @@ func (e *Engine) run(ctx context.Context, session *duck.Session, t task, out *de
 		}
 		out.header.View, out.header.Snapshot, out.header.Upto = pinned.View, pinned.Snapshot, pinned.Upto
 		out.header.Files = len(job.Paths)
+		search = pinned.Damaged
 	}
 	if job.Head, err = head(out.header); err != nil {
 		return duck.Done{}, err
 	}
 	done, err := session.Run(ctx, job, out)
-	return done, explain(err, t.text, job.Paths)
+	return done, named(ctx, explain(err, t.text, job.Paths), search)
 }
 
 // judge parses text and says what it reads, or why it may not run.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ func explain(err error, text string, paths []string) error {
 	if file := fileIn(shown.Message, paths); file != "" && damaged(f) {
 		shown.Code = event.Corrupt
 		shown.Place = event.Place{File: file}
-		shown.Hint = "queries that do not need this file go on; kith verify checks all files"
+		shown.Hint = damagedHint
 		return &shown
 	}
 	if f.Position >= 0 {
@@ -34,6 +35,26 @@ func explain(err error, text string, paths []string) error {
 	}
 	return &shown
 }
+
+// named is err with the file that it is about, where a file could not be read and DuckDB did not say which: search then
+// looks for it. The two kinds are those that no query causes by what it says.
+func named(ctx context.Context, err error, search func(context.Context) error) error {
+	f := (*duck.Failure)(nil)
+	if search == nil || !errors.As(err, &f) || event.CodeOf(err) == event.Corrupt || f.Kind != "IO" && f.Kind != "Invalid" {
+		return err
+	}
+	e := (*event.Error)(nil)
+	if found := search(ctx); !errors.As(found, &e) || e.Code != event.Corrupt {
+		return err
+	}
+	shown := *e
+	shown.Place.File = filepath.Base(e.Place.File)
+	shown.Hint = damagedHint
+	shown.Err = err
+	return &shown
+}
+
+const damagedHint = "queries that do not need this file go on; kith verify checks all files"
 
 // damaged reports whether a failure that names a file is the file's fault and not the query's.
 func damaged(f *duck.Failure) bool {

@@ -82,7 +82,12 @@ type Tables struct {
 	Events     []string // Parquet files of clean.events; absolute paths
 	Segments   []Segment
 	Quarantine func(yield func(Refusal) error) error // calls yield for each row; stops at its error
-	Release    func()                                // may be nil
+
+	// Damaged looks for a file that is not as it was written, after a query could not read one that DuckDB did not name.
+	// Its event.Corrupt error has the path. May be nil.
+	Damaged func(ctx context.Context) error
+
+	Release func() // may be nil
 }
 
 // Column is a column of clean.events. ID is the Parquet field id, which a rename keeps.

@@ -19,7 +19,8 @@ type aim struct {
 	dirs    []string // below the data folder; those that are not there are not watched
 	mask    uint32   // of inotify
 	hit     func(file string) bool
-	skip    int // up to so many hits are let pass first
+	after   func(file string) bool // hits count from this file on; nil: all count
+	skip    int                    // up to so many hits are let pass first
 	history bool
 	flags   []string
 }
@@ -37,13 +38,17 @@ func aims() []aim {
 		{name: "append", dirs: []string{"journal/*"}, mask: unix.IN_MODIFY, hit: isSegment, skip: 40, flags: seldom},
 		{name: "segment seal", dirs: []string{"journal/*"}, mask: unix.IN_CREATE, hit: isSegment, skip: 2, flags: seldom},
 		{name: "flush", dirs: []string{hot}, mask: unix.IN_CREATE, hit: parquet, skip: 3, flags: seldom},
-		{name: "checkpoint", dirs: []string{"lake"}, mask: unix.IN_MODIFY, hit: func(n string) bool { return n == "lake.db-wal" }, skip: 9, flags: seldom},
+		{name: "checkpoint", dirs: []string{"lake"}, mask: unix.IN_MODIFY, hit: isWAL, skip: 9, flags: seldom},
 		{name: "hot swap", dirs: []string{hot}, mask: unix.IN_MOVED_TO | unix.IN_DELETE, hit: parquet, skip: 4, flags: often},
 		{name: "Iceberg commit", dirs: []string{metadata}, mask: unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_CLOSE_WRITE, hit: func(string) bool { return true }, skip: 12, flags: often},
+		{name: "catalogue", dirs: []string{metadata, "lake"}, mask: unix.IN_MOVED_TO | unix.IN_MODIFY, skip: 12, flags: often, // between it and the hot list
+			hit: isWAL, after: func(n string) bool { return strings.HasSuffix(n, ".metadata.json") }},
 		{name: "bulk-lane commit", dirs: []string{"lake/spill", "lake/clean/events/data", "lake/clean/events/data/*"}, mask: unix.IN_CREATE | unix.IN_MOVED_TO,
 			hit: func(string) bool { return true }, skip: 30, history: true, flags: often},
 	}
 }
+
+func isWAL(name string) bool { return name == "lake.db-wal" }
 
 func isSegment(name string) bool { return strings.HasSuffix(name, ".jsonl.zst") }
 
@@ -84,6 +89,7 @@ func (w *sight) wait(skip int, limit time.Duration) error {
 	if err := w.file.SetReadDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
+	counts := w.aim.after == nil
 	for {
 		n, err := w.file.Read(w.buf[:])
 		if err != nil {
@@ -94,7 +100,8 @@ func (w *sight) wait(skip int, limit time.Duration) error {
 			end := unix.SizeofInotifyEvent + int(e.Len)
 			name := string(bytes.TrimRight(rest[unix.SizeofInotifyEvent:end], "\x00"))
 			rest = rest[end:]
-			if !w.aim.hit(name) {
+			counts = counts || w.aim.after(name)
+			if !counts || !w.aim.hit(name) {
 				continue
 			}
 			if skip--; skip < 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestKill kills the real server under load again and again, at the moments that aims names, and now and then in the
-// middle of a start. After each kill the checking reader must have an answer that is right; at the end raw.events holds
+// middle of a start; once in a while it stops it instead. After each kill the checking reader must have an answer that is right; at the end raw.events holds
 // every acknowledged event at least once, clean.events exactly once, and what the journal makes anew is the same.
 func TestKill(t *testing.T) {
 	slow(t)
@@ -29,7 +29,11 @@ func TestKill(t *testing.T) {
 		a := all[i%len(all)]
 		g.strike(a, rng, g.s.kill)
 		done[a.name]++
-		if i%4 == 3 {
+		switch i % 4 {
+		case 1:
+			g.stopUnderLoad(r)
+			done["(stopped, not killed)"]++
+		case 3:
 			g.killStart(rng)
 			done["start"]++
 		}
@@ -40,7 +44,7 @@ func TestKill(t *testing.T) {
 	}
 	g.finish(r)
 	table := "kills"
-	for _, a := range append(all, aim{name: "start"}) {
+	for _, a := range append(all, aim{name: "start"}, aim{name: "(stopped, not killed)"}) {
 		table += fmt.Sprintf("\n%22s %4d", a.name, done[a.name])
 	}
 	t.Log(table + g.tally(r))
@@ -96,6 +100,20 @@ func (g *siege) killStart(rng *rand.Rand) {
 	cmd.Wait()
 }
 
+// stopUnderLoad starts the server and ends it as a supervisor does, in the middle of the load.
+func (g *siege) stopUnderLoad(r *reader) {
+	g.t.Helper()
+	g.restart(aim{flags: g.s.flags})
+	if err := r.wait(30 * time.Second); err != nil {
+		g.t.Fatal(err)
+	}
+	g.s.stop()
+	g.closed()
+	if code := g.s.cmd.ProcessState.ExitCode(); code != 0 {
+		g.t.Errorf("a server that was stopped ended with exit code %d: %s", code, g.s.log)
+	}
+}
+
 // finish sends what nobody has answered for, and compares everything by message id.
 func (g *siege) finish(r *reader) {
 	g.t.Helper()
@@ -109,12 +127,14 @@ func (g *siege) finish(r *reader) {
 	clean := g.compare("SELECT source, message_id FROM clean.events", true)
 	raw := g.compare("SELECT source, event->>'$.messageId' FROM raw.events", false)
 	if all, _ := g.ledger.sent(); clean != all {
+		g.wrongs++
 		g.t.Errorf("clean.events has %d rows, of %d events that were sent", clean, all)
 	}
 	r.raw = raw
 	for _, what := range []string{"", "rebuild"} {
 		out, err := g.s.try(strings.Fields("verify " + what)...)
 		if err != nil {
+			g.wrongs++
 			g.t.Error(err)
 		}
 		g.t.Log(out)
@@ -151,6 +171,7 @@ func (g *siege) compare(query string, once bool) int {
 	var there set
 	wrong := 0
 	say := func(format string, args ...any) {
+		g.wrongs++
 		if wrong++; wrong <= 10 {
 			g.t.Errorf(format, args...)
 		}
@@ -186,6 +207,6 @@ func (g *siege) tally(r *reader) string {
 %22s %d
 %22s %d without an answer, %d all the same
 %22s %d
-%22s %d, each right
-%22s 0`, "events acknowledged", len(l.acks), "resent", l.resent, l.again, "duplicates dropped", r.raw-r.count, "reader's answers", r.answers.Load(), "wrong")
+%22s %d
+%22s %d`, "events acknowledged", len(l.acks), "resent", l.resent, l.again, "duplicates dropped", r.raw-r.count, "reader's answers", r.answers.Load(), "wrong", g.wrongs)
 }

@@ -24,15 +24,17 @@ type siege struct {
 	token  string
 	http   *http.Client
 
-	diskless atomic.Bool // the disk is gone under the server: reading may fail, too
+	excused atomic.Bool // the test does what a refusal may follow from
 
 	mu     sync.Mutex
 	url    string        // "" while the server is down
 	life   int           // how often it was up
 	up     chan struct{} // closed while it is up, anew for each life
 	failed error         // what no crash excuses; the first one
+	alarm  chan struct{} // closed when failed is set
 	trips  int           // answers that were no 200, of any life
 
+	wrongs  int                // found at the end
 	stop    context.CancelFunc // ends the load and the reader
 	running sync.WaitGroup
 }
@@ -40,7 +42,7 @@ type siege struct {
 // besiege starts a server on data and begins to send and to read. Each of two sources has two clients.
 func besiege(t testing.TB, data string, flags ...string) *siege {
 	t.Helper()
-	g := &siege{t: t, s: start(t, data, flags...), ledger: newLedger(), up: make(chan struct{}),
+	g := &siege{t: t, s: start(t, data, flags...), ledger: newLedger(), up: make(chan struct{}), alarm: make(chan struct{}),
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: 60 * time.Second}}
 	for i, name := range sourceNames {
 		g.keys[i] = g.s.kith("source", "create", name)
@@ -115,6 +117,7 @@ func (g *siege) wrong(format string, args ...any) {
 	defer g.mu.Unlock()
 	if g.failed == nil {
 		g.failed = fmt.Errorf(format, args...)
+		close(g.alarm)
 	}
 }
 
@@ -141,10 +144,7 @@ func (g *siege) send(ctx context.Context, source, n int) {
 		path, body := g.ledger.body(batch, now)
 		if err := g.post(ctx, url+path, g.keys[source], body); err != nil {
 			g.ledger.fail(source, batch)
-			if answer := (*answerError)(nil); errors.As(err, &answer) && answer.status != http.StatusServiceUnavailable {
-				g.wrong("a batch was answered %d: %s", answer.status, answer.text)
-			}
-			g.tripped(ctx, life)
+			g.tripped(ctx, life, err)
 			continue
 		}
 		g.ledger.ack(batch)
@@ -152,11 +152,21 @@ func (g *siege) send(ctx context.Context, source, n int) {
 	}
 }
 
-// tripped waits a moment before the next try, for the life may be over without closed having been called yet.
-func (g *siege) tripped(ctx context.Context, life int) {
+// tripped is told of every request that failed. A connection that broke is what a crash does. A refusal has to have a
+// reason: the test's own doing, or a server that was on its way down, of which nobody hears until it is.
+func (g *siege) tripped(ctx context.Context, life int, err error) {
 	g.mu.Lock()
 	g.trips++
 	g.mu.Unlock()
+	refused := (*answerError)(nil)
+	if errors.As(err, &refused) && !g.excused.Load() {
+		for began := time.Now(); ctx.Err() == nil && g.lives(life); pause(ctx, 20*time.Millisecond) {
+			if refused.status != http.StatusServiceUnavailable || time.Since(began) > 15*time.Second {
+				g.wrong("a request was refused in life %d, which goes on: %w", life, err)
+				return
+			}
+		}
+	}
 	if g.lives(life) {
 		pause(ctx, 20*time.Millisecond)
 	}

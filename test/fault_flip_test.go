@@ -113,7 +113,7 @@ func newFlips(t *testing.T) *flips {
 	}
 	f.clean, f.raw = digest(s.sql(cleanRows)), digest(s.sql(rawRows))
 	s.stop()
-	if err := errors.Join(os.Remove(filepath.Join(f.data, "kith.sock")), os.Rename(f.data, f.base)); err != nil {
+	if err := errors.Join(os.RemoveAll(filepath.Join(f.data, "kith.sock")), os.Rename(f.data, f.base)); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -169,7 +169,8 @@ func (f *flips) flip(t *testing.T, c flipCase, file string) {
 func (f *flips) look(t *testing.T, s *server, c flipCase, name, where string) (found []string, err error) {
 	t.Helper()
 	if err := s.start(); err != nil {
-		if !strings.Contains(err.Error(), name) {
+		// Without a checksum it may be what the damage points to that is missing: that file is named.
+		if !strings.Contains(err.Error(), name) && !(c.harmless && strings.Contains(err.Error(), f.data+"/")) {
 			return nil, fmt.Errorf("the start fails and does not name the file: %w", err)
 		}
 		return []string{"start refused: " + short(err)}, nil

@@ -37,7 +37,7 @@ func TestQueryLimits(t *testing.T) {
 		{"memory bomb of a text", "SELECT length(string_agg(repeat('x', 1000000))) FROM range(100000)", "", "resource_exhausted", 25 * time.Second},
 		{"memory bomb of a sort", "SELECT max(x) FROM (SELECT a.properties || b.properties AS x FROM clean.events a, clean.events b ORDER BY hash(a.seq, b.seq))", "", "resource_exhausted", 25 * time.Second},
 		{"endless recursion", "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t", "2s", "timed_out", 6 * time.Second},
-		{"endless join", "SELECT sum(hash(a.seq, b.seq, c.seq, d.seq)) FROM clean.events a, clean.events b, clean.events c, clean.events d", "2s", "timed_out", 6 * time.Second},
+		{"endless join", "SELECT sum(hash(a.seq, b.range, c.range)) FROM clean.events a, range(1000000) b, range(1000000) c", "2s", "timed_out", 6 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, answers := len(g.ledger.acked()), r.answers.Load()
@@ -46,6 +46,9 @@ func TestQueryLimits(t *testing.T) {
 			took := time.Since(began)
 			if code := problemCode(err); code != c.code {
 				t.Errorf("after %s: %v; want the code %s", took, err, c.code)
+			}
+			if err != nil && strings.Contains(err.Error(), "PRAGMA") {
+				t.Errorf("it gives advice that nobody can follow: %v", err)
 			}
 			if took > c.within {
 				t.Errorf("it took %s, want at most %s", took, c.within)
@@ -73,6 +76,8 @@ func TestQueryLimits(t *testing.T) {
 
 // killChild kills every process of a query in the middle of one, which then has an error; the next has an answer.
 func killChild(t *testing.T, g *siege) {
+	g.excused.Store(true)
+	defer g.excused.Store(false)
 	failed := make(chan error, 1)
 	go func() {
 		_, err := g.ask("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t", "15s")

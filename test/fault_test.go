@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ func TestFaultDiskFull(t *testing.T) {
 	if err := r.wait(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
+	g.excused.Store(true)
 	v.fill(32 << 20)
 	refused := g.refusal(10 * time.Second)
 	if refused.status != http.StatusServiceUnavailable || !strings.Contains(refused.text, "disk nearly full") {
@@ -34,6 +36,7 @@ func TestFaultDiskFull(t *testing.T) {
 	}
 	v.free()
 	g.accepted(10 * time.Second)
+	g.excused.Store(false)
 	g.finish(r)
 }
 
@@ -48,6 +51,7 @@ func TestFaultDiskBrim(t *testing.T) {
 	if err := r.wait(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
+	g.excused.Store(true)
 	v.fill(0)
 	refused := g.refusal(10 * time.Second)
 	if text := strings.ToLower(refused.text); refused.status != http.StatusServiceUnavailable ||
@@ -71,6 +75,55 @@ func TestFaultDiskBrim(t *testing.T) {
 		}
 	}
 	g.accepted(10 * time.Second)
+	g.finish(r)
+}
+
+// TestFaultLakeDisk fills the disk of the lake alone: events are still accepted, what is stored can be asked for, the
+// server says that it is not ready, and with room again everything is in the lake.
+func TestFaultLakeDisk(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	v := newVolume(t, 200<<20)
+	data, lake := t.TempDir(), filepath.Join(v.dir, "lake")
+	if err := errors.Join(os.Mkdir(lake, 0o755), os.Symlink(lake, filepath.Join(data, "lake"))); err != nil {
+		t.Fatal(err)
+	}
+	g := besiege(t, data, "--lake-flush-interval", "50ms", "--lake-commit-rows", "400", "--lake-commit-interval", "300ms")
+	r := g.begin()
+	if err := r.wait(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	g.excused.Store(true)
+	v.fill(0)
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		status, text := g.get("/readyz")
+		if status == http.StatusServiceUnavailable && strings.Contains(text, "no space left on device") {
+			break
+		}
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("/readyz: %d %s", status, text)
+		}
+	}
+	if err := g.one(); err != nil {
+		t.Errorf("an event while the lake's disk is full: %v", err)
+	}
+	_, err := g.ask("SELECT count(*) FROM clean.events", "")
+	hint := regexp.MustCompile(`AS OF SEQ \d+`).FindString(fmt.Sprint(err))
+	if rows, err := g.ask("SELECT count(*) > 0 FROM clean.events "+hint, ""); hint == "" || err != nil || rows[0] != "true" {
+		t.Errorf("what is stored, %q: %q, %v", hint, rows, err)
+	}
+	select {
+	case <-g.s.exited:
+	case <-time.After(60 * time.Second):
+		t.Fatal("the server is not ready and does not end")
+	}
+	g.closed()
+	v.free()
+	g.excused.Store(false)
+	g.restart(aim{flags: g.s.flags})
+	if err := r.wait(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
 	g.finish(r)
 }
 
@@ -99,7 +152,7 @@ func TestFaultDiskGone(t *testing.T) {
 			if err := r.wait(30 * time.Second); err != nil {
 				t.Fatal(err)
 			}
-			g.diskless.Store(true)
+			g.excused.Store(true)
 			began := time.Now()
 			c.harm(v)
 			refused := g.refusal(10 * time.Second)
@@ -128,7 +181,7 @@ func TestFaultDiskGone(t *testing.T) {
 			}
 			g.closed()
 			v.repair()
-			g.diskless.Store(false)
+			g.excused.Store(false)
 			if err := g.s.start(); err != nil {
 				t.Fatal(err)
 			}
@@ -201,6 +254,8 @@ func (r *reader) more(n int, limit time.Duration) error {
 	for range n {
 		select {
 		case <-r.answered:
+		case <-r.siege.alarm:
+			r.siege.check()
 		case <-deadline:
 			return fmt.Errorf("no answer within %s", limit)
 		}

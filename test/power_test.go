@@ -36,13 +36,13 @@ func TestPowerCut(t *testing.T) {
 	for i := range cuts {
 		a := all[(at+i)%len(all)]
 		g.strike(a, rng, func() {
-			g.diskless.Store(true)
+			g.excused.Store(true)
 			v.cut()
 		})
 		time.Sleep(100 * time.Millisecond) // a 200 after the cut would be found lost
 		g.s.kill()
 		v.remount()
-		g.diskless.Store(false)
+		g.excused.Store(false)
 		t.Logf("power cut at %s", a.name)
 		g.restart(all[(at+i+1)%len(all)])
 		if err := r.wait(30 * time.Second); err != nil {

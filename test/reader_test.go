@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -37,7 +36,10 @@ func (r *reader) run(ctx context.Context) {
 			return
 		}
 		if err := r.look(ctx, url); err != nil && ctx.Err() == nil {
-			r.excuse(ctx, life, err)
+			if wrong := (*wrongAnswer)(nil); errors.As(err, &wrong) {
+				r.siege.wrong("answer %d, in life %d: %w", r.answers.Load()+1, life, err)
+			}
+			r.siege.tripped(ctx, life, err)
 			continue
 		}
 		r.answers.Add(1)
@@ -50,20 +52,6 @@ func (r *reader) run(ctx context.Context) {
 		}
 		pause(ctx, 30*time.Millisecond)
 	}
-}
-
-// excuse accepts an error only if the server was on its way down: a broken connection, a 503, or any refusal from one
-// whose disk is gone.
-func (r *reader) excuse(ctx context.Context, life int, err error) {
-	var wrong *wrongAnswer
-	var refused *answerError
-	switch {
-	case errors.As(err, &wrong):
-		r.siege.wrong("answer %d, in life %d: %w", r.answers.Load()+1, life, err)
-	case errors.As(err, &refused) && refused.status != http.StatusServiceUnavailable && !r.siege.diskless.Load():
-		r.siege.wrong("the reader was refused in life %d: %w", life, err)
-	}
-	r.siege.tripped(ctx, life)
 }
 
 // wrongAnswer is an answer that must never be given.
@@ -129,6 +117,7 @@ func (r *reader) wait(limit time.Duration) error {
 		}
 		select {
 		case <-r.answered:
+		case <-r.siege.alarm:
 		case <-deadline:
 			return fmt.Errorf("no answer within %s", limit)
 		}

@@ -204,7 +204,9 @@ func failure(text string) *Failure {
 	f.Message, _, _ = strings.Cut(f.Message, "\n\nLINE ") // the snippet shows our text too; the place says it better
 	f.Message = strings.ReplaceAll(strings.TrimSpace(f.Message), "\n", " ")
 	if f.Code, f.Retire = codeOf(f.Kind, f.Message); f.Code == event.Resource {
-		f.Message, _, _ = strings.Cut(f.Message, "Possible solutions:") // they are settings, which are locked
+		for _, advice := range []string{"Possible solutions:", "This limit was set by"} { // by settings, which are locked
+			f.Message, _, _ = strings.Cut(f.Message, advice)
+		}
 		f.Message = "the query needed more memory than its limit: " + strings.TrimSpace(f.Message)
 		f.Hint = "filter or aggregate earlier, select fewer columns, or raise the memory limit of queries"
 	}
