@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,8 +53,7 @@ type App struct {
 	program string // what runs query processes: this binary
 	grace   time.Duration
 	group   lifecycle.Group
-	up      chan struct{}         // closed when every part has started
-	stopped atomic.Pointer[error] // why no more events go to the lake; nil while they do
+	up      chan struct{} // closed when every part has started
 	url     chan string
 
 	folder    *Folder
@@ -64,7 +62,7 @@ type App struct {
 	policy    *govern.Policy
 	journal   *journal.File
 	writer    *journal.Writer
-	stores    *stores
+	kept      kept
 	collector *collect.Collector
 	pool      *duck.Pool
 	metrics   *prometheus.Registry
@@ -158,18 +156,6 @@ func newLog(c LogConfig) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
-}
-
-// process carries events from the journal to the lake. When it cannot go on, what is stored can still be asked for and
-// events are still taken, until the process ends.
-func (a *App) process(ctx context.Context, ready func()) error {
-	err := a.stores.processor.Run(ctx, ready)
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	a.stopped.Store(&err)
-	a.log.Error("the lake takes no more events", "err", err, "ends in", lastWords)
-	return linger(ctx, err)
 }
 
 // watch ends the process some time after the journal has failed; until then it answers queries and says why it takes no

@@ -48,8 +48,10 @@ func (m metrics) Collect(to chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, n int64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
-	for _, c := range m.app.stores.prepare.Counters() {
-		count(m.conflicts, c.Conflicts, c.Column)
+	if kept, err := m.app.kept.get(); err == nil {
+		for _, c := range kept.prepare.Counters() {
+			count(m.conflicts, c.Conflicts, c.Column)
+		}
 	}
 	for _, c := range m.app.collector.Stats() {
 		id := strconv.Itoa(int(c.Source))

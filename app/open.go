@@ -58,14 +58,20 @@ func (a *App) openJournal(context.Context) (err error) {
 	return nil
 }
 
-// openStores opens what the journal's events become, at the lake's checkpoint.
-func (a *App) openStores(ctx context.Context) (err error) {
-	a.stores, err = a.storesIn(ctx, a.folder.Path)
-	if err != nil {
+// openStores opens what the journal's events become, at the lake's checkpoint. A disk that fails here does not shut the
+// doors of a server: events are taken, and process opens the stores when it can.
+func (a *App) openStores(ctx context.Context) error {
+	a.closes(a.kept.close)
+	fresh, err := a.storesIn(ctx, a.folder.Path)
+	if err != nil && (a.config.Role == "local" || !sqlite.IsDisk(err)) {
 		return err
 	}
-	a.closes(a.stores.close)
-	return nil
+	if err != nil {
+		a.kept.trouble(err)
+		a.log.Error("the lake does not open; events are taken, and it is tried again", "err", err)
+		return nil
+	}
+	return a.kept.put(fresh)
 }
 
 // openDoors makes what requests come in by.
@@ -92,11 +98,11 @@ func (a *App) openDoors(context.Context) error {
 }
 
 func (a *App) openQueries() (_ *query.Engine, err error) {
-	if a.pool, err = duck.NewPool(a.duckOptions("query", a.stores.folder)); err != nil {
+	if a.pool, err = duck.NewPool(a.duckOptions("query", a.folder.Path("lake"))); err != nil {
 		return nil, err
 	}
 	a.closes(a.pool.Close)
-	return query.New(query.Options{Pool: a.pool, Source: tables{a.journal, a.writer.Durable, a.stores, a.config.Role == "collector"}, Limits: query.Limits{Time: a.config.Query.Timeout}}), nil
+	return query.New(query.Options{Pool: a.pool, Source: tables{a.journal, a.writer.Durable, a.kept.get, a.config.Role == "collector"}, Limits: query.Limits{Time: a.config.Query.Timeout}}), nil
 }
 
 // duckOptions are those of a pool whose children read a lake and the journal.

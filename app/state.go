@@ -9,6 +9,7 @@ import (
 	"kith/govern"
 	"kith/internal/duck"
 	"kith/lake"
+	"kith/pipeline"
 	"kith/query"
 	"kith/serve"
 )
@@ -30,7 +31,11 @@ func (s state) Status(ctx context.Context) (serve.Status, error) {
 	if err != nil {
 		return serve.Status{}, err
 	}
-	l, counts := a.stores.lake.Status(), a.stores.processor.Counts()
+	var l lake.Status
+	var counts pipeline.Counts
+	if kept, err := a.kept.get(); err == nil {
+		l, counts = kept.lake.Status(), kept.processor.Counts()
+	}
 	status := serve.Status{Version: a.version, Started: a.started, Received: int64(next - first), Rows: l.Rows, Quarantined: l.Refused,
 		Duplicates: counts.Duplicates, Lag: int64(next - max(l.Next, 1)), View: fmt.Sprintf("%d@%d", l.Snapshot, l.Next), Snapshot: l.Snapshot,
 		Next: l.Next, Segments: int64(len(segments)), Bytes: open, HotFiles: l.HotFiles, Notes: a.reasons()}
@@ -47,7 +52,11 @@ func (s state) Status(ctx context.Context) (serve.Status, error) {
 }
 
 func (s state) Quarantine(ctx context.Context, from event.Seq, limit int) (all []serve.Refused, err error) {
-	err = s.app.stores.lake.Quarantine(ctx, from, func(r lake.Refusal) bool {
+	kept, err := s.app.kept.get()
+	if err != nil {
+		return nil, err
+	}
+	err = kept.lake.Quarantine(ctx, from, func(r lake.Refusal) bool {
 		all = append(all, serve.Refused{Seq: r.Seq, ReceivedAt: time.UnixMicro(r.ReceivedAt).UTC(), Source: r.Source, Reason: r.Reason, Place: r.Place, Message: r.Message})
 		return len(all) < limit
 	})
@@ -68,10 +77,8 @@ func (a *App) reasons() (why []string) {
 	} else if err := a.journal.Space(); err != nil {
 		why = append(why, "events are not taken: "+err.Error())
 	}
-	if err := a.stores.lake.Status().Err; err != nil {
-		why = append(why, "the lake has stopped: "+err.Error())
-	} else if err := a.stopped.Load(); err != nil {
-		why = append(why, "no event goes to the lake any more: "+(*err).Error())
+	if since, err := a.kept.failing(); err != nil {
+		why = append(why, fmt.Sprintf("no event goes to the lake since %s: %v", since.UTC().Format(time.RFC3339), err))
 	}
 	return why
 }

@@ -61,6 +61,16 @@ func (a *App) storesIn(ctx context.Context, path func(names ...string) string) (
 	return s, nil
 }
 
+// letGo closes what only the processor uses, after it has failed: others will write those files now. What the lake has
+// stored can still be read.
+func (s *stores) letGo() {
+	for len(s.closers) > 1 {
+		last := len(s.closers) - 1
+		_ = s.closers[last]() // they failed already, or they have nothing to write
+		s.closers = s.closers[:last]
+	}
+}
+
 func (s *stores) close() (err error) {
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())

@@ -16,7 +16,7 @@ import (
 type tables struct {
 	journal *journal.File
 	durable func() event.Seq // every event below it is acknowledged
-	stores  *stores
+	stores  func() (*stores, error)
 	stands  bool // no processor runs: what is stored can be read, nothing new becomes visible
 }
 
@@ -24,7 +24,14 @@ var _ query.Source = tables{}
 
 // Tables pins the state that the query asks for. Without AS OF that is all that was acknowledged before the call.
 func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, error) {
-	view, err := t.pin(ctx, want)
+	if t.stands {
+		return nil, event.Errorf(event.Unavailable, "this process only collects events").WithHint("start it with role single to query them")
+	}
+	s, err := t.stores()
+	if err != nil {
+		return nil, err
+	}
+	view, err := t.pin(ctx, s, want)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +41,7 @@ func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, err
 	}
 	pinned.Damaged = func(ctx context.Context) error { return t.damaged(ctx, want, view) }
 	if want.Quarantine {
-		pinned.Quarantine = func(yield func(query.Refusal) error) error { return t.refusals(ctx, view.Next, yield) }
+		pinned.Quarantine = func(yield func(query.Refusal) error) error { return refusals(ctx, s.lake, view.Next, yield) }
 	}
 	if want.Raw {
 		if pinned.Segments, err = t.segments(); err != nil {
@@ -48,12 +55,9 @@ func (t tables) Tables(ctx context.Context, want query.Want) (*query.Tables, err
 	return pinned, nil
 }
 
-func (t tables) pin(ctx context.Context, want query.Want) (*lake.View, error) {
-	if t.stands {
-		return nil, event.Errorf(event.Unavailable, "this process only collects events").WithHint("start it with role single to query them")
-	}
+func (t tables) pin(ctx context.Context, s *stores, want query.Want) (*lake.View, error) {
 	if want.Snapshot != 0 {
-		return t.stores.lake.At(ctx, want.Snapshot)
+		return s.lake.At(ctx, want.Snapshot)
 	}
 	durable := t.durable()
 	if want.Seq >= durable || want.AfterSeq >= durable {
@@ -63,9 +67,9 @@ func (t tables) pin(ctx context.Context, want query.Want) (*lake.View, error) {
 	if want.Seq != 0 {
 		next = max(want.Seq, want.AfterSeq) + 1
 	}
-	view, err := t.stores.processor.Fresh(ctx, next)
+	view, err := s.processor.Fresh(ctx, next)
 	if e := (*event.Error)(nil); errors.As(err, &e) && e.Code == event.Unavailable {
-		if stored := t.stores.lake.Checkpoint().Next; stored > 1 && stored < next {
+		if stored := s.lake.Checkpoint().Next; stored > 1 && stored < next {
 			return nil, e.WithHint("AS OF SEQ %d reads what is stored; the log of the server says why the rest is not", stored-1)
 		}
 	}
@@ -103,9 +107,9 @@ func (t tables) damaged(ctx context.Context, want query.Want, view *lake.View) e
 	return err
 }
 
-func (t tables) refusals(ctx context.Context, next event.Seq, yield func(query.Refusal) error) error {
+func refusals(ctx context.Context, l *lake.Lake, next event.Seq, yield func(query.Refusal) error) error {
 	var failed error
-	err := t.stores.lake.Quarantine(ctx, 1, func(r lake.Refusal) bool {
+	err := l.Quarantine(ctx, 1, func(r lake.Refusal) bool {
 		if r.Seq < next {
 			failed = yield(query.Refusal{Seq: r.Seq, ReceivedAt: r.ReceivedAt, Source: r.Source, Reason: r.Reason, Place: r.Place, Message: r.Message})
 		}

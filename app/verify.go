@@ -23,12 +23,16 @@ type maintenance struct{ app *App }
 
 // Commit moves the hot tail into the Iceberg table, everything acknowledged so far.
 func (m maintenance) Commit(ctx context.Context) error {
-	view, err := m.app.stores.processor.Fresh(ctx, m.app.writer.Durable())
+	s, err := m.app.kept.get()
+	if err != nil {
+		return err
+	}
+	view, err := s.processor.Fresh(ctx, m.app.writer.Durable())
 	if err != nil {
 		return err
 	}
 	view.Release()
-	return m.app.stores.lake.Commit(ctx)
+	return s.lake.Commit(ctx)
 }
 
 // Verify checks what lies in the data folder: journal, lake, dedupe, or rebuild: everything made once more from the
@@ -76,7 +80,11 @@ func (a *App) verifyJournal(context.Context) (string, error) {
 }
 
 func (a *App) verifyLake(ctx context.Context) (string, error) {
-	report, err := a.stores.lake.Verify(ctx)
+	s, err := a.kept.get()
+	if err != nil {
+		return "", err
+	}
+	report, err := s.lake.Verify(ctx)
 	if err == nil && len(report.Problems) > 0 {
 		err = report.Problems[0]
 	}
@@ -84,13 +92,21 @@ func (a *App) verifyLake(ctx context.Context) (string, error) {
 }
 
 func (a *App) verifyDedupe(context.Context) (string, error) {
-	report, err := a.stores.seen.Verify()
+	s, err := a.kept.get()
+	if err != nil {
+		return "", err
+	}
+	report, err := s.seen.Verify()
 	return fmt.Sprintf("%d ids in %d runs, %d bytes", report.IDs, report.Runs, report.Bytes), err
 }
 
 // verifyRebuild carries the whole journal into fresh stores beside the real ones and compares digests of all rows of
 // both, in order of seq.
 func (a *App) verifyRebuild(ctx context.Context) (detail string, err error) {
+	stored, err := a.kept.get()
+	if err != nil {
+		return "", err
+	}
 	upto := a.writer.Durable()
 	dir := a.folder.Path("tmp", "rebuild")
 	if err := os.RemoveAll(dir); err != nil {
@@ -111,14 +127,14 @@ func (a *App) verifyRebuild(ctx context.Context) (detail string, err error) {
 		return "", err
 	}
 	view.Release()
-	options := a.duckOptions("verify", a.stores.folder)
+	options := a.duckOptions("verify", stored.folder)
 	options.Read = append(options.Read, fresh.folder)
 	pool, err := duck.NewPool(options)
 	if err != nil {
 		return "", err
 	}
 	defer pool.Close()
-	real, err := a.digests(ctx, pool, a.stores, upto)
+	real, err := a.digests(ctx, pool, stored, upto)
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +150,7 @@ func (a *App) verifyRebuild(ctx context.Context) (detail string, err error) {
 
 // digests returns the sha256 of the canonical dump of each table below upto: CSV in order of seq.
 func (a *App) digests(ctx context.Context, pool *duck.Pool, s *stores, upto event.Seq) (string, error) {
-	engine := query.New(query.Options{Pool: pool, Source: tables{a.journal, func() event.Seq { return upto }, s, false}, Limits: query.Limits{Time: time.Hour, Rows: 1 << 40, Bytes: 1 << 50}})
+	engine := query.New(query.Options{Pool: pool, Source: tables{a.journal, func() event.Seq { return upto }, func() (*stores, error) { return s, nil }, false}, Limits: query.Limits{Time: time.Hour, Rows: 1 << 40, Bytes: 1 << 50}})
 	var all []string
 	for _, table := range []string{"clean.events", "clean.quarantine"} {
 		sum := &digest{Hash: sha256.New()}

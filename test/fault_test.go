@@ -78,8 +78,9 @@ func TestFaultDiskBrim(t *testing.T) {
 	g.finish(r)
 }
 
-// TestFaultLakeDisk fills the disk of the lake alone: events are still accepted, what is stored can be asked for, the
-// server says that it is not ready, and with room again everything is in the lake.
+// TestFaultLakeDisk fills the disk of the lake alone: events are still accepted, what is stored can be asked for and the
+// server says since when and why it is not ready, also one that is started then; with room again everything is in the
+// lake without a restart.
 func TestFaultLakeDisk(t *testing.T) {
 	slow(t)
 	t.Parallel()
@@ -95,15 +96,7 @@ func TestFaultLakeDisk(t *testing.T) {
 	}
 	g.excused.Store(true)
 	v.fill(0)
-	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		status, text := g.get("/readyz")
-		if status == http.StatusServiceUnavailable && strings.Contains(text, "no space left on device") {
-			break
-		}
-		if time.Since(began) > 20*time.Second {
-			t.Fatalf("/readyz: %d %s", status, text)
-		}
-	}
+	g.answers(http.StatusServiceUnavailable, "no space left on device")
 	if err := g.one(); err != nil {
 		t.Errorf("an event while the lake's disk is full: %v", err)
 	}
@@ -112,19 +105,44 @@ func TestFaultLakeDisk(t *testing.T) {
 	if rows, err := g.ask("SELECT count(*) > 0 FROM clean.events "+hint, ""); hint == "" || err != nil || rows[0] != "true" {
 		t.Errorf("what is stored, %q: %q, %v", hint, rows, err)
 	}
-	select {
-	case <-g.s.exited:
-	case <-time.After(60 * time.Second):
-		t.Fatal("the server is not ready and does not end")
-	}
-	g.closed()
 	v.free()
+	g.answers(http.StatusOK, "ok")
 	g.excused.Store(false)
+	if err := r.wait(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+
+	g.excused.Store(true)
+	v.fill(0)
+	g.answers(http.StatusServiceUnavailable, "no event goes to the lake since")
+	g.s.kill()
+	g.closed()
 	g.restart(aim{flags: g.s.flags})
+	g.answers(http.StatusServiceUnavailable, "no event goes to the lake since")
+	if err := g.one(); err != nil {
+		t.Errorf("an event after a start on a full disk: %v", err)
+	}
+	v.free()
+	g.answers(http.StatusOK, "ok")
+	g.excused.Store(false)
 	if err := r.wait(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	g.finish(r)
+}
+
+// answers waits until /readyz answers with the status and says something.
+func (g *siege) answers(want int, says string) {
+	g.t.Helper()
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		status, text := g.get("/readyz")
+		if status == want && strings.Contains(text, says) {
+			return
+		}
+		if time.Since(began) > 90*time.Second {
+			g.t.Fatalf("/readyz: %d %s; want %d and %q", status, text, want, says)
+		}
+	}
 }
 
 // TestFaultDiskGone takes the disk away under load, once by making it read-only, as ext4 does when it finds itself

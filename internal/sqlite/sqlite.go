@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -71,6 +72,22 @@ func readable(db *sql.DB, path string) error {
 		return fmt.Errorf("open database %s: %w", path, err)
 	}
 	return nil
+}
+
+// IsDisk reports whether err says that the disk failed, is full or cannot be written: what may be over later.
+func IsDisk(err error) bool {
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY:
+			return true
+		}
+	}
+	for _, disk := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS} {
+		if errors.Is(err, disk) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsUnique reports whether err says that a row with the same unique value stands already.
