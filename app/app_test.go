@@ -109,7 +109,7 @@ func TestWhatDoesNotOpenLeavesNothingOpen(t *testing.T) {
 			if _, err := app.Open(t.Context(), config(t, dir, nil)); err == nil {
 				t.Fatal("it opens")
 			}
-			folder, err := app.OpenFolder(dir) // the lock is free again
+			folder, err := app.OpenFolder(dir, "local") // the lock is free again
 			if err != nil {
 				t.Fatal(err)
 			}

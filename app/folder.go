@@ -25,8 +25,8 @@ type Folder struct {
 }
 
 // OpenFolder makes the folder if it is missing, takes its lock and checks its version. Errors: event.Conflict when
-// another process has it, naming that; event.Unavailable when a newer Kith wrote it.
-func OpenFolder(path string) (*Folder, error) {
+// another process has it, naming that; event.Unavailable when a newer Kith wrote it. The role stands in the lock.
+func OpenFolder(path, role string) (*Folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", path, err)
@@ -39,14 +39,14 @@ func OpenFolder(path string) (*Folder, error) {
 		return nil, &event.Error{Code: event.Unavailable, Message: "the data folder cannot be written", Place: event.Place{File: path}, Err: err}
 	}
 	f := &Folder{path, lock}
-	if err := f.take(); err != nil {
+	if err := f.take(role); err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *Folder) take() error {
+func (f *Folder) take(role string) error {
 	if err := unix.Flock(int(f.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(f.lock.Name())
 		e := event.Errorf(event.Conflict, "another Kith has this data folder open (%s)", strings.TrimSpace(string(holder)))
@@ -60,10 +60,17 @@ func (f *Folder) take() error {
 	if err := f.lock.Truncate(0); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
-	if _, err := f.lock.WriteAt(fmt.Appendf(nil, "pid %d on %s\n", os.Getpid(), host), 0); err != nil {
+	if _, err := f.lock.WriteAt(fmt.Appendf(nil, "pid %d on %s, role %s\n", os.Getpid(), host, role), 0); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return f.version()
+}
+
+// Served reports whether the process that has a folder open, or had it last, is a server and no command that will end
+// soon.
+func Served(folder string) bool {
+	holder, err := os.ReadFile(filepath.Join(folder, "LOCK"))
+	return err == nil && len(holder) > 0 && !bytes.Contains(holder, []byte("role local"))
 }
 
 // version writes the version into a new folder and refuses one of a newer Kith.

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *App) openFolder(context.Context) (err error) {
-	if a.folder, err = OpenFolder(a.config.Data); err != nil {
+	if a.folder, err = OpenFolder(a.config.Data, a.config.Role); err != nil {
 		return err
 	}
 	a.closes(a.folder.Close)

@@ -166,7 +166,8 @@ func (a *api) formats() {
 		if got.status != 200 || !strings.HasPrefix(got.header.Get("Content-Type"), want.kind) || !strings.Contains(got.body, want.body) {
 			t.Errorf("%s: %d %s %s", format, got.status, got.header.Get("Content-Type"), got.body)
 		}
-		if snapshot, next, ok := strings.Cut(got.header.Get("Kith-View"), "@"); !ok || snapshot == "0" || next < "6" {
+		snapshot, text, _ := strings.Cut(got.header.Get("Kith-View"), "@")
+		if next, err := strconv.Atoi(text); err != nil || next < 6 || snapshot == "0" {
 			t.Errorf("%s: the view is %q", format, got.header.Get("Kith-View"))
 		}
 	}
