@@ -66,8 +66,8 @@ func (f *Folder) take(role string) error {
 	return f.version()
 }
 
-// Served reports whether the process that has a folder open, or had it last, is a server and no command that will end
-// soon.
+// Served reports whether a server has the folder open, or had it until it crashed. A command, which will end soon, is no
+// server, and neither is one that was stopped.
 func Served(folder string) bool {
 	holder, err := os.ReadFile(filepath.Join(folder, "LOCK"))
 	return err == nil && len(holder) > 0 && !bytes.Contains(holder, []byte("role local"))
@@ -148,5 +148,5 @@ func (f *Folder) Path(names ...string) string {
 	return filepath.Join(append([]string{f.path}, names...)...)
 }
 
-// Close gives the folder back.
-func (f *Folder) Close() error { return f.lock.Close() }
+// Close gives the folder back, and takes its holder's name away: only one that crashed leaves it.
+func (f *Folder) Close() error { return errors.Join(f.lock.Truncate(0), f.lock.Close()) }

@@ -66,10 +66,10 @@ func over(dial func(context.Context) (net.Conn, error), close func() error) *cli
 // folder is a data folder of this machine, whoever has it open: a server, another command, or this process, as soon as
 // nobody else has. Another command may end at any time, so each connection looks anew.
 type folder struct {
-	path   string
-	mu     sync.Mutex
-	stop   func() error // not nil: this process has it open
-	served bool         // a server had it: if that is gone, its supervisor starts it anew, and nobody may be before it
+	path    string
+	mu      sync.Mutex
+	stop    func() error // not nil: this process has it open
+	reached bool         // it was open elsewhere
 }
 
 // openingTakes is how long a command waits for a process that has the folder and does not answer yet.
@@ -80,11 +80,12 @@ func (f *folder) dial(ctx context.Context) (net.Conn, error) {
 	defer f.mu.Unlock()
 	for began := time.Now(); ; {
 		conn, err := app.DialLocal(ctx, f.path)
-		if err == nil && f.stop == nil {
-			f.served = f.served || app.Served(f.path)
-		}
-		if err == nil || f.stop != nil || f.served {
+		if err == nil || f.stop != nil {
+			f.reached = true
 			return conn, err
+		}
+		if f.reached && app.Served(f.path) {
+			return nil, err // it crashed, and its supervisor starts it anew: nobody may be before it
 		}
 		stop, err := openLocal(ctx, f.path)
 		switch {
