@@ -3,6 +3,8 @@ package query
 import (
 	"slices"
 	"strings"
+
+	"kith/internal/spelling"
 )
 
 // nearest is the word of list that word was probably meant to be; "" if none is near.
@@ -14,33 +16,12 @@ func nearest(word string, list map[string]bool) string {
 	slices.Sort(words)
 	best, least := "", 1+min(len(word)/3, 3)
 	for _, w := range words {
-		if d := distance(word, w, least); d < least {
+		if len(word)-len(w) >= least || len(w)-len(word) >= least || strings.HasPrefix(w, "__") {
+			continue
+		}
+		if d := spelling.Distance(word, w); d < least {
 			best, least = w, d
 		}
 	}
 	return best
-}
-
-// distance counts the single letters to insert, remove or change between a and b, up to limit.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || strings.HasPrefix(b, "__") {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := corner
-			if a[i] != b[j] {
-				change++
-			}
-			corner = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

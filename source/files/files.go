@@ -3,6 +3,7 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -74,17 +75,12 @@ func Open(path string, m *Mapping) (Reader, error) {
 	return &reader{table: t, encoder: e}, nil
 }
 
+// reason is why the system refused a path, without the path: the error's place has that.
 func reason(err error) string {
-	if path := (*os.PathError)(nil); asPathError(err, &path) {
+	if path := (*os.PathError)(nil); errors.As(err, &path) {
 		return path.Err.Error()
 	}
 	return err.Error()
-}
-
-func asPathError(err error, target **os.PathError) bool {
-	path, ok := err.(*os.PathError)
-	*target = path
-	return ok
 }
 
 type reader struct {
